@@ -1,0 +1,11 @@
+"""Who: people, the merchants they work for, the merchants' apps, and the keys that open them."""
+
+from .api_key import ApiKey
+from .app import App
+from .membership import Membership, Role
+from .merchant import Merchant
+from .participant import Participant
+from .plan import Plan
+from .user import User
+
+__all__ = ["ApiKey", "App", "Membership", "Merchant", "Participant", "Plan", "Role", "User"]

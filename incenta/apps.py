@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class IncentaConfig(AppConfig):
+    name = "incenta"
+    label = "incenta"
+    verbose_name = "Incenta"

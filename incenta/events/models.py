@@ -1,0 +1,48 @@
+"""What happened: one append-only row that is outbox, audit trail and feed in one.
+
+The row is written in the transaction of what it tells, so the two exist together or not at all. Its presence, undispatched,
+is the retry: no message is sent from inside a transaction, and none can be lost with a broker.
+"""
+
+from django.db import models
+
+from incenta.accounts.models import App
+from incenta.ids import IdField
+
+
+class OrderedJSONField(models.JSONField):
+    """JSON as it was written: ``json`` keeps the order of keys, which ``jsonb`` does not."""
+
+    def db_type(self, connection):
+        return "json"
+
+
+class FeedPosition(models.Func):
+    """The writing transaction's place in the feed (see ``incenta_feed_position`` in the first migration)."""
+
+    function = "incenta_feed_position"
+    output_field = models.BigIntegerField()
+
+
+class Event(models.Model):
+    id = IdField(prefix="msg")
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="events", db_constraint=False, db_index=False)
+    type = models.CharField(max_length=60, db_collation="C")
+    subject_type = models.CharField(max_length=20, db_collation="C", help_text="The noun it happened to: referral, reward, …")
+    subject_id = models.CharField(max_length=40, db_collation="C")
+    actor = models.CharField(max_length=60, blank=True, db_collation="C", help_text="Who did it: key_…, user:12, or system.")
+    data = OrderedJSONField(help_text="The public face of the noun, as it was then.")
+    occurred_at = models.DateTimeField(help_text="On the app's clock.")
+    recorded_at = models.DateTimeField(db_default=models.functions.Now())
+    position = models.BigIntegerField(db_default=FeedPosition())
+    dispatched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["app", "position", "id"], name="event_feed"),
+            models.Index(fields=["app", "subject_id", "id"], name="event_subject"),
+            models.Index(fields=["id"], name="event_undispatched", condition=models.Q(dispatched_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject_id}"

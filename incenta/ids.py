@@ -1,0 +1,63 @@
+"""Public ids: a prefix that names the noun, and a ULID, so that ids sort by creation.
+
+The primary key of a row *is* its public id. All prefixes stand on this page.
+"""
+
+from functools import partial
+
+from django.db import models
+from ulid import ULID
+
+PREFIXES = {
+    "acc": "ledger account",
+    "app": "app",
+    "biz": "marketplace profile",
+    "camp": "campaign",
+    "click": "click",
+    "conv": "conversion",
+    "dlv": "webhook delivery",
+    "evt": "incentive event",
+    "flag": "fraud flag",
+    "item": "catalog item",
+    "key": "API key",
+    "lot": "lot of points",
+    "lst": "marketplace listing",
+    "mem": "membership",
+    "mer": "merchant",
+    "msg": "event, as the feed and webhooks show it",
+    "plan": "plan",
+    "prm": "marketplace promotion",
+    "rdm": "redemption",
+    "ref": "referral",
+    "req": "request",
+    "rev": "reversal of a conversion",
+    "rew": "reward",
+    "trf": "ledger transfer",
+    "usr": "participant",
+    "wal": "wallet",
+    "whk": "webhook endpoint",
+    "whs": "webhook secret",
+}
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id such as ``camp_01m831b2qts05fen4vdq67f4qp``: 128 bits, the first 48 the time in milliseconds."""
+    return f"{prefix}_{str(ULID()).lower()}"
+
+
+class IdField(models.CharField):
+    """The primary key of a noun. Collation "C": bytes compare, so the index is in order of creation and small."""
+
+    def __init__(self, *args, prefix: str, **kwargs):
+        if prefix not in PREFIXES:
+            raise ValueError(f"{prefix!r} is not on the page of id prefixes")
+        self.prefix = prefix
+        kwargs |= {"primary_key": True, "max_length": 40, "db_collation": "C", "editable": False}
+        kwargs["default"] = partial(new_id, prefix)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        for implied in ("primary_key", "max_length", "db_collation", "editable", "default"):
+            kwargs.pop(implied, None)
+        return name, path, args, kwargs | {"prefix": self.prefix}
