@@ -1,0 +1,23 @@
+"""The referral programme: campaigns, codes, clicks, conversions, rewards, and the figures folded from them."""
+
+from .campaign import Campaign, CampaignSpend, CampaignVersion
+from .click import Click
+from .conversion import Conversion, Reversal
+from .referral import Referral
+from .reward import Reward
+from .stat import CampaignTotal, ReferralTotal, StatDay, StatDelta
+
+__all__ = [
+    "Campaign",
+    "CampaignSpend",
+    "CampaignTotal",
+    "CampaignVersion",
+    "Click",
+    "Conversion",
+    "Referral",
+    "ReferralTotal",
+    "Reversal",
+    "Reward",
+    "StatDay",
+    "StatDelta",
+]
