@@ -1,0 +1,30 @@
+"""Locking wallets, and reading what may only be read once they are locked."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .states import HoldState, TransferState
+from .wallets import Wallets
+
+if TYPE_CHECKING:
+    from incenta.accounts.models import App
+
+
+def lock(app: "App", user_ids: Iterable[str], *, create: bool = True) -> Wallets:
+    """Locks the wallets of these users until the transaction ends, creates the missing ones, and answers them with their balances.
+
+    One statement; three where a wallet is new. Must run inside a transaction, before every other lock, and once for all users of
+    the transaction: wallets are locked in the order of their ids, so two calls that overlap never wait for each other in a circle.
+    With ``create=False`` users without a wallet are simply not in the answer (``user_id in wallets``).
+    """
+    raise NotImplementedError
+
+
+def holds(app: "App", ids: Iterable[str]) -> dict[str, HoldState]:
+    """These holds by id; unknown ones are absent. One statement; only after ``lock`` of their wallets."""
+    raise NotImplementedError
+
+
+def transfers(app: "App", ids: Iterable[str]) -> dict[str, TransferState]:
+    """These transfers by id, with what was taken back of them; unknown ones are absent. One statement; only after ``lock``."""
+    raise NotImplementedError
