@@ -1,0 +1,7 @@
+"""What the plumbing keeps: answers for replays, the request log, and leases of call allotments."""
+
+from .allotment import Allotment
+from .idempotency_record import IdempotencyRecord
+from .request_log import RequestLog
+
+__all__ = ["Allotment", "IdempotencyRecord", "RequestLog"]

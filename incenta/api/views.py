@@ -1,0 +1,120 @@
+"""The base of every view of the API: who calls, may they, one transaction, one shape of answer."""
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from incenta.accounts.models import ApiKey, App
+from incenta.api import authentication, errors, metering, transactions
+from incenta.api.json import dumps, read
+from incenta.errors import InvalidInput, NotFound
+
+
+class ApiRequest(Request):
+    """What a view is handed.
+
+    ``app``: the tenant at which every query starts (shared between threads: read it, change a row of your own);
+    ``api_key``; ``request_id``; ``caller_ip``: the merchant's server or a browser, never the end user;
+    ``data``: the JSON body as Python values; ``query_params``.
+    """
+
+    app: App
+    api_key: ApiKey
+
+    def __init__(self, request: HttpRequest, view: "ApiView"):
+        super().__init__(request)
+        self._view = view
+        self.request_id: str = getattr(request, "request_id", "")
+
+    @property
+    def data(self):
+        """The body. An absent body reads as ``{}``. Raises ``InvalidInput``, or 413 and 415 in the error shape."""
+        try:
+            return self._json
+        except AttributeError:
+            pass
+        body = self._request.body
+        value = read(body, self._request.content_type or "") if body else {}
+        if not isinstance(value, self._view.body_types):
+            sentence = "The body must be a JSON object."
+            raise InvalidInput({"body": [sentence]}, message=sentence)
+        self._json = value
+        return value
+
+    @property
+    def caller_ip(self) -> str:
+        return authentication.caller_ip(self._request)
+
+
+class ApiView(APIView):
+    """A view of ``/v1``. Handlers (``get``, ``post`` …) take the request and the values of the path, and return DRF's
+    ``Response(data, status)``; what they raise becomes an answer in the contract's error shape.
+
+    POST, PATCH, PUT and DELETE run inside one transaction, which may run again after a deadlock: a handler does nothing
+    that a rollback does not undo. POST honours ``Idempotency-Key``.
+    """
+
+    publishable = False
+    """Whether browsers may call this view with a publishable key from an allowed domain."""
+    public = False
+    """Whether no key is needed; then ``request.app`` is not set."""
+    body_types: tuple[type, ...] = (dict,)
+    """What the top of a JSON body may be."""
+    answers_secret = False
+    """Whether an answer holds a secret that is shown once: it is then encrypted where it is kept for replays."""
+
+    def dispatch(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        view_request = self.request = ApiRequest(request, self)
+        request.api_view = self
+        try:
+            if not self.public:
+                self._admit(view_request)
+            method = request.method
+            handler = getattr(self, method.lower(), None) if method.lower() in self.http_method_names else None
+            if handler is None:
+                raise errors.NotAllowed(method, self.allowed_methods)
+            if method in ("GET", "HEAD"):
+                return transactions.read(self._call, handler)
+            return transactions.write(view_request, self._call, handler, answers_secret=self.answers_secret)
+        except Exception as error:
+            return errors.refuse(error, request)
+
+    def _admit(self, request: ApiRequest) -> None:
+        inner = request._request
+        key = authentication.identify(inner)
+        request.api_key = inner.api_key = key
+        request.app = inner.app = key.app
+        metering.admit(key, inner)
+        authentication.authorize(key, inner, publishable=self.publishable)
+
+    def _call(self, handler) -> HttpResponse:
+        answer = handler(self.request, *self.args, **self.kwargs)
+        if not isinstance(answer, Response):
+            return answer
+        if answer.status_code == 204:
+            response = HttpResponse(status=204)
+        else:
+            response = HttpResponse(dumps(answer.data), status=answer.status_code, content_type="application/json")
+            response.data = answer.data
+        for name, value in answer.headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        return [
+            name.upper() for name in self.http_method_names if name not in ("options", "trace") and hasattr(self, name)
+        ]
+
+    def options(self, request, *args, **kwargs):
+        return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+
+class Nowhere(ApiView):
+    """Any address under the mounts that no view has."""
+
+    def _nothing(self, request, *args, **kwargs):
+        raise NotFound("not_found", f"There is nothing at {request._request.path}.")
+
+    get = post = put = patch = delete = options = _nothing
