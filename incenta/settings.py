@@ -7,6 +7,9 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from incenta import secret_key
+from incenta.database import embedded
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").exists():
@@ -18,9 +21,12 @@ SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured("SECRET_KEY must be set where DEBUG is off.")
-    SECRET_KEY = "development-only-" + "x" * 40
+    SECRET_KEY = secret_key.kept_in(DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"] if DEBUG else [])
 PORT = env.int("PORT", default=8000)
+BIND_ADDRESS = env.str("INCENTA_BIND_ADDRESS", default="127.0.0.1")
+WEB_WORKERS = env.int("INCENTA_WEB_WORKERS", default=2)
+WEB_THREADS = env.int("INCENTA_WEB_THREADS", default=4)
 BASE_URL = env.str("INCENTA_BASE_URL", default=f"http://127.0.0.1:{PORT}" if DEBUG else "")
 """Where the outside world reaches this installation: short links and mails are built on it."""
 if not BASE_URL:
@@ -118,15 +124,17 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+HTMX_VERSION = env.int("HTMX_VERSION", default=2)
 
 # --- database -------------------------------------------------------------------------------------------------------
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL")}
+    DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 else:
-    from incenta.database import embedded
-
-    DATABASES = {"default": embedded.database_settings(DATA_DIR)}
-DATABASES["default"] |= {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
+    DATABASES = {
+        "default": embedded.database_settings(DATA_DIR, disposable=env.bool("INCENTA_DISPOSABLE_DATABASE", default=False))
+    }
+DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
 DATABASES["default"].setdefault("OPTIONS", {})
 # Django binds on the client and never prepares by default; prepared statements halve the database's share of a request.
 DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}

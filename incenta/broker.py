@@ -1,0 +1,60 @@
+"""Kombu's filesystem transport with whole messages only: Celery's broker where ``CELERY_BROKER_URL`` is not set.
+
+Kombu's own lets a reader take a file that is still being written, and moves each through the machine's temporary folder,
+which may be another file system. Here a message appears, and is taken, by one rename inside the folder.
+"""
+
+import os
+from pathlib import Path
+from queue import Empty
+from time import time_ns
+from typing import Any
+from uuid import uuid4
+
+from kombu.transport import filesystem
+from kombu.utils.json import dumps, loads
+
+
+class Channel(filesystem.Channel):
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+        name = f"{time_ns()}_{uuid4().hex}.{queue}.msg"
+        unfinished = Path(self.data_folder_out, f".{name}.part")
+        unfinished.write_text(dumps(payload))
+        unfinished.rename(Path(self.data_folder_out, name))
+
+    def _get(self, queue: str) -> Any:
+        for name in sorted(os.listdir(self.data_folder_in)):
+            if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
+                continue
+            taken = Path(self.data_folder_in, f".{name}.taken")
+            try:
+                Path(self.data_folder_in, name).rename(taken)
+            except FileNotFoundError:  # another worker was faster
+                continue
+            text = taken.read_text()
+            taken.unlink()
+            return loads(text)
+        raise Empty
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel
+
+
+def prepare(folder: Path, *, empty: bool = False) -> dict[str, Any]:
+    """Makes the broker's folder and answers kombu's transport options for it.
+
+    ``empty`` drops what an earlier run left: every task follows from rows, so a message that is lost is rung again.
+    """
+    messages = folder / "messages"
+    messages.mkdir(parents=True, exist_ok=True)
+    if empty:
+        for file in messages.iterdir():
+            file.unlink(missing_ok=True)
+    return {
+        "data_folder_in": str(messages),
+        "data_folder_out": str(messages),
+        "control_folder": str(folder / "control"),
+        # Seconds a waiting task may lie before an idle worker looks.
+        "polling_interval": 0.1,
+    }

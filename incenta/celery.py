@@ -1,0 +1,73 @@
+"""The Celery app, its queues, and what beat rings when.
+
+Celery only rings bells and lends processes: what is to be done, and when, stands in rows. So a task may be lost, repeated
+or late, no result is kept, and no task is scheduled by Celery's own countdowns.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init, worker_process_init
+from kombu import Queue
+
+from incenta import broker, lifeline
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "incenta.settings")
+
+from django.conf import settings
+
+QUEUES = ("incenta", "webhooks")
+"""``webhooks`` is apart because its drains run for long: whoever waits there must not hold up the rest."""
+
+app = Celery("incenta")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue="incenta",
+    task_queues=[Queue(name) for name in QUEUES],
+    task_routes={"webhooks.*": {"queue": "webhooks"}},
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    # A publisher waits a second at most for a broker that hangs, and does not try again: beat's sweep finds the row.
+    task_publish_retry=False,
+    broker_connection_timeout=1,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    worker_prefetch_multiplier=1,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_soft_shutdown_timeout=8,
+    beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
+)
+if settings.CELERY_BROKER_URL.startswith("filesystem:"):
+    app.conf.broker_transport = "incenta.broker:Transport"
+    app.conf.broker_transport_options = broker.prepare(settings.DATA_DIR / "broker")
+elif settings.CELERY_BROKER_URL.startswith(("redis:", "rediss:", "sentinel:")):
+    app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
+elif settings.CELERY_BROKER_URL.startswith(("amqp:", "amqps:", "pyamqp:")):
+    app.conf.broker_transport_options = {"read_timeout": 1, "write_timeout": 1, "max_retries": 0, "confirm_publish": False}
+app.autodiscover_tasks(["incenta.accounts", "incenta.api", "incenta.events", "incenta.dashboard"])
+app.autodiscover_tasks()
+
+
+def every(task: str, seconds: float, **kwargs: Any) -> dict[str, Any]:
+    """One line of the schedule. A bell that nobody heard before the next one rings is worth nothing: it expires."""
+    return {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": max(seconds, 10)}}
+
+
+app.conf.beat_schedule = {}
+
+
+@celeryd_init.connect
+def wait_as_worker(conf: Any, **_: Any) -> None:
+    """A worker waits for the broker as long as it takes: the publisher's short time-outs are not for it."""
+    for name in ("socket_timeout", "read_timeout", "write_timeout", "max_retries"):
+        conf.broker_transport_options.pop(name, None)
+    conf.broker_connection_timeout = 4
+
+
+@worker_process_init.connect
+def end_with_the_worker(**_: Any) -> None:
+    if lifeline.is_supervised():
+        lifeline.watch_parent()

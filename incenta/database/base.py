@@ -1,0 +1,16 @@
+"""Django's PostgreSQL engine over the embedded server: it is started when the first connection asks for it.
+
+So importing the settings starts nothing, and a server that was stopped or killed is back at the next connection.
+"""
+
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from incenta.database.embedded import Cluster
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        Cluster(**self.settings_dict["EMBEDDED"]).ensure_running()
+        return super().get_new_connection(conn_params)

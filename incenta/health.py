@@ -1,0 +1,91 @@
+"""Whether the process lives (``/healthz``), and whether the installation works (``/readyz``).
+
+A load balancer asks ``/healthz``. ``/readyz`` is for deploys and monitoring: it fails for a broker that is down, while
+the API answers on without it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+
+from incenta.celery import app as celery
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while the process can answer at all. Touches nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 where every check passes, else 503: ``{"status", "checks": {name: {"ok", …}}}``."""
+    checks = {name: _run(check) for name, check in CHECKS.items()}
+    ready = all(check["ok"] for check in checks.values())
+    return JsonResponse({"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503)
+
+
+def _run(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"ok": True} | check()
+    except DatabaseError:
+        # The connection may be a dead one that this process keeps: the next check opens another.
+        connection.close()
+        return {"ok": False, "error": "The database does not answer."}
+    except Exception as error:
+        return {"ok": False, "error": type(error).__name__}
+
+
+def _database() -> dict[str, Any]:
+    try:
+        _one("SELECT 1")
+    except DatabaseError:
+        connection.close()  # the server was restarted since this process last asked
+        _one("SELECT 1")
+    return {}
+
+
+def _migrations() -> dict[str, Any]:
+    applied = MigrationRecorder(connection).applied_migrations()
+    pending = sorted(f"{app}.{name}" for app, name in _known_migrations() - applied.keys())
+    return {"ok": not pending, "pending": pending}
+
+
+def _broker() -> dict[str, Any]:
+    with celery.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=0, timeout=1)
+        # Kombu's virtual transports call an open channel a connection, so ask for one.
+        broker.default_channel  # noqa: B018
+    return {}
+
+
+def _events() -> dict[str, Any]:
+    """``oldestUndispatchedSeconds``: how far delivery is behind, 0 where nothing waits. Late events alone are no failure."""
+    age = _one("SELECT extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM events_event WHERE dispatched_at IS NULL")
+    return {"oldestUndispatchedSeconds": round(max(float(age or 0), 0), 3)}
+
+
+CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "broker": _broker,
+    "events": _events,
+}
+
+
+@lru_cache(maxsize=1)
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None, ignore_no_initial=True).disk_migrations)
+
+
+def _one(sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+urlpatterns = [path("healthz", healthz), path("readyz", readyz)]
