@@ -1,7 +1,8 @@
-"""Secrets that must be read again (webhook secrets, answers kept for replay) are encrypted at rest.
+"""Text that must be read again (answers kept for replay that hold a secret) is encrypted at rest.
 
 ``ENCRYPTION_KEYS`` lists Fernet keys, newest first: the first encrypts, all decrypt, so a key can be changed while
-old texts are still about. Without any, one is derived from ``SECRET_KEY``.
+old texts are still about. The key derived from ``SECRET_KEY`` comes last: it serves where no other is set, and lets an
+installation move to keys of its own.
 """
 
 import base64
@@ -14,8 +15,8 @@ from django.conf import settings
 
 @lru_cache(maxsize=4)
 def _box(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
-    derived = base64.urlsafe_b64encode(hashlib.blake2b(secret_key.encode(), digest_size=32, person=b"at-rest").digest())
-    return MultiFernet([Fernet(key) for key in keys or (derived,)])
+    digest = hashlib.blake2b(secret_key.encode(), digest_size=32, person=b"at-rest").digest()
+    return MultiFernet([Fernet(key) for key in (*keys, base64.urlsafe_b64encode(digest))])
 
 
 def encrypt(text: str) -> str:

@@ -128,7 +128,7 @@ def _network(address: str) -> str:
 
 
 def secret_of(request: HttpRequest) -> str:
-    """The key as sent, in ``x-api-key`` or as a bearer token. Raises ``Unauthorized`` when absent, or when both differ."""
+    """The key as sent: ``x-api-key``, or a bearer token. Raises ``Unauthorized`` when absent, or when both differ."""
     meta = request.META
     sent = meta.get("HTTP_X_API_KEY", "").strip()
     authorization = meta.get("HTTP_AUTHORIZATION")
@@ -202,10 +202,10 @@ def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool) -> None:
 
 # --- browsers -------------------------------------------------------------------------------------------------------
 def domains_of(origin: str) -> list[str]:
-    """The entries of ``allowed_domains`` that admit an origin: its host with and without the port, and wildcards above it.
+    """The entries of ``allowed_domains`` that admit an origin: its host with and without port, and wildcards above it.
 
-    ``https://shop.example.com:8443`` is admitted by itself, ``shop.example.com:8443``, ``shop.example.com``, ``*.example.com``
-    and ``*.com``.
+    ``https://shop.example.com:8443`` is admitted by itself, ``shop.example.com:8443``, ``shop.example.com``,
+    ``*.example.com`` and ``*.com``.
     """
     scheme, separator, host = origin.strip().lower().partition("://")
     if not separator or scheme not in ("http", "https") or not host or len(host) > 260:
