@@ -15,8 +15,8 @@ LARGEST_METADATA = 16 * 1024
 
 
 class MoneyNumber(serializers.Field):
-    """An amount as a JSON number. Gives a ``Decimal`` that equals what was written, for ``money.parse`` with the currency
-    that the verb knows. Numbers in quotes are refused."""
+    """An amount as a JSON number. Gives a ``Decimal`` that equals what was written, for ``money.parse`` with the
+    currency that the verb knows. Numbers in quotes are refused."""
 
     default_error_messages = {"invalid": "Must be a number."}
 
@@ -87,7 +87,7 @@ class Metadata(serializers.Field):
 
 
 class Context(serializers.Field):
-    """What the merchant saw of the end user (contract, section 3). Gives the parts that were sent, under their own names.
+    """What the merchant saw of the end user (contract, section 3). Gives the parts that were sent, by name.
 
     ``ip`` is told in its shortest form; a part that is null counts as not sent.
     """
@@ -125,14 +125,13 @@ class Context(serializers.Field):
                 wrong["ip"] = ["Must be an IPv4 or IPv6 address."]
         if "email" in found and not 0 < found["email"].find("@") < len(found["email"]) - 1:
             wrong["email"] = ["Must be an e-mail address."]
-        if "country" in found and not (
-            found["country"].isascii() and found["country"].isalpha() and len(found["country"]) == 2
-        ):
+        country = found.get("country", "NP")
+        if len(country) != 2 or not (country.isascii() and country.isalpha()):
             wrong["country"] = ["Must be two letters, such as NP."]
         if wrong:
             raise serializers.ValidationError(wrong)
         if "country" in found:
-            found["country"] = found["country"].upper()
+            found["country"] = country.upper()
         return found
 
     def to_representation(self, value):

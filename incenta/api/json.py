@@ -116,8 +116,8 @@ def loads(body: bytes) -> object:
 
 
 def read(body: bytes, content_type: str) -> object:
-    """The JSON of a request. A wrong ``Content-Type`` is forgiven where the body is JSON all the same: people paste curl
-    commands without the header. ``content_type`` is lower case and without parameters, or empty.
+    """The JSON of a request. A wrong ``Content-Type`` is forgiven where the body is JSON all the same: people paste
+    curl commands without the header. ``content_type`` is lower case and without parameters, or empty.
 
     Raises ``InvalidInput``, or ``UnsupportedMediaType`` for a body that neither is JSON nor says so.
     """

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from multiprocessing.util import Finalize
@@ -87,19 +88,17 @@ def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     )
 
 
+def _storable(text: str) -> str:
+    """What PostgreSQL takes: no NUL, no half characters."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "�")
+
+
 def _text(body: bytes) -> str:
-    text = body.decode("utf-8", "replace").replace("\x00", "�")
+    text = body.decode("utf-8", "replace")
     if "\\u" in text:  # an address may hide behind escapes
-        try:
-            text = (
-                json.dumps(json.loads(text), ensure_ascii=False)
-                .encode("utf-8", "replace")
-                .decode()
-                .replace("\x00", "�")
-            )
-        except ValueError:
-            pass
-    return masked(text)[:LONGEST_BODY]
+        with suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), ensure_ascii=False)
+    return masked(_storable(text))[:LONGEST_BODY]
 
 
 def _address(text: str) -> str | None:
@@ -116,7 +115,7 @@ def _line(entry: tuple) -> RequestLog:
         app_id=app,
         api_key_id=key,
         method=method[:10],
-        path=masked(path.encode("utf-8", "replace").decode().replace("\x00", "�"))[:500],
+        path=masked(_storable(path))[:500],
         route=route[:200],
         status=status,
         milliseconds=ms,
@@ -124,7 +123,7 @@ def _line(entry: tuple) -> RequestLog:
         request_body=_text(sent),
         response_body=_text(answered),
         remote_ip=_address(remote),
-        user_agent=masked(agent.replace("\x00", "�"))[:200],
+        user_agent=masked(_storable(agent))[:200],
         created_at=datetime.fromtimestamp(at, UTC),
     )
 

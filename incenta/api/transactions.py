@@ -21,7 +21,7 @@ logger = logging.getLogger("incenta.api")
 MOST_RUNS = 4
 """The first run and three more."""
 COLLISIONS = {"40P01", "40001"}
-"""SQL states of a deadlock and of a serialization failure: PostgreSQL has undone the transaction and asks to try again."""
+"""SQL states of a deadlock and of a serialization failure: PostgreSQL has undone everything and asks to try again."""
 
 
 def _state(error: Exception) -> str | None:
@@ -110,8 +110,8 @@ def write(request, call: Callable, handler: Callable, *, answers_secret: bool = 
             if run.committing and claim is None:
                 logger.error("The connection died during COMMIT.", exc_info=error)
                 raise errors.Unavailable(
-                    "The connection to the database broke while this request was being stored, so it may have happened or not. "
-                    "Requests with an Idempotency-Key can be sent again safely."
+                    "The connection to the database broke while this request was being stored: it may have happened "
+                    "or not. Requests with an Idempotency-Key can be sent again safely."
                 ) from error
             reconnected = True
         except Exception as error:
