@@ -11,7 +11,7 @@ from django.conf import settings
 
 from tests import needs
 
-pytest_plugins = ["tests.needs"]
+pytest_plugins = ["tests.needs", "tests.cast"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

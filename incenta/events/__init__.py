@@ -13,11 +13,20 @@ from incenta import clock
 from incenta.database import sql
 from incenta.ids import new_id
 
-INSERT = """event AS (
+_INSERT = """event AS (
   INSERT INTO events_event (id, app_id, type, subject_type, subject_id, actor, data, occurred_at)
   SELECT id, app_id, type, subject_type, subject_id, actor, data, occurred_at
-  FROM json_to_recordset(%(events)s::json) AS e(id text, app_id text, type text, subject_type text, subject_id text, actor text, data json, occurred_at timestamptz)
+  FROM json_to_recordset(%(events)s::json) AS e(id text, app_id text, type text, subject_type text, subject_id text,
+    actor text, data json, occurred_at timestamptz){condition}
 )"""
+INSERT = _INSERT.format(condition="")
+"""A CTE that writes the events of the parameter ``events``; splice it into the statement that writes what they tell."""
+
+
+def insert_when(condition: str) -> str:
+    """:data:`INSERT` that writes only where ``condition`` holds, such as that another CTE has made its row."""
+    return _INSERT.format(condition=f"\n  WHERE {condition}")
+
 
 _ring: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the dispatcher's doorbell when the app is ready
 

@@ -4,7 +4,10 @@ The row is written in the transaction of what it tells, so the two exist togethe
 is the retry: no message is sent from inside a transaction, and none can be lost with a broker.
 """
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils import timezone
 
 from incenta.accounts.models import App
 from incenta.ids import IdField
@@ -15,6 +18,10 @@ class OrderedJSONField(models.JSONField):
 
     def db_type(self, connection):
         return "json"
+
+    def from_db_value(self, value, expression, connection):
+        # psycopg has parsed it: Django keeps only ``jsonb`` as text
+        return value if not isinstance(value, str) else super().from_db_value(value, expression, connection)
 
 
 class FeedPosition(models.Func):
@@ -46,3 +53,27 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject_id}"
+
+
+class StuckEventManager(models.Manager):
+    def set_aside(self, event_id: str, error: Exception) -> None:
+        """Notes that acting on the event failed, and waits longer each time: 10 s, 20 s, … at most an hour."""
+        stuck, _ = self.get_or_create(event_id=event_id, defaults={"next_at": timezone.now()})
+        stuck.failures += 1
+        stuck.error = f"{type(error).__name__}: {error}".replace("\0", "")[:2000]
+        stuck.next_at = timezone.now() + timedelta(seconds=min(10 * 2 ** min(stuck.failures - 1, 20), 3600))
+        stuck.save()
+
+
+class StuckEvent(models.Model):
+    """An event on which a subscriber fails. It stays undispatched and is tried again at ``next_at``; others go past it."""
+
+    event = models.OneToOneField(Event, on_delete=models.CASCADE, primary_key=True, related_name="stuck", db_constraint=False)
+    failures = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    next_at = models.DateTimeField()
+
+    objects = StuckEventManager()
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.error}"

@@ -1,0 +1,141 @@
+"""``/v1/referrals`` and ``/v1/clicks``."""
+
+import django_filters
+from django.db.models import Q
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from incenta import clock, money
+from incenta.api.fields import Context, Metadata, Text, UserId
+from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
+from incenta.api.views import ApiView
+from incenta.errors import NotFound
+from incenta.serializers import Serializer
+
+from referrals import codes, faces, referring, stats
+from referrals.models import Referral
+from referrals.models.referral import ReferralStatus
+
+
+class ReferralInput(Serializer):
+    campaign_id = Text(max_length=60)
+    referrer_id = UserId()
+    referee_id = UserId(required=False, allow_null=True)
+    referrer_username = Text(required=False, allow_null=True)
+    referrer_email = serializers.EmailField(max_length=254, required=False, allow_null=True)
+    code = Text(max_length=60, required=False, allow_null=True)
+    metadata = Metadata(required=False, allow_null=True)
+    context = Context(required=False, allow_null=True)
+
+
+class ReferralFilters(FilterSet):
+    campaignId = TextFilter(field_name="campaign_id")
+    referrerId = TextFilter(field_name="referrer_id")
+    refereeId = TextFilter(field_name="referee_id")
+    status = django_filters.ChoiceFilter(choices=ReferralStatus.choices)
+    createdAfter = MomentFilter(field_name="created_at", lookup_expr="gte")
+    createdBefore = MomentFilter(field_name="created_at", lookup_expr="lt")
+    search = django_filters.CharFilter(method="find", max_length=255)
+
+    class Meta:
+        model = Referral
+        fields: list[str] = []
+
+    def find(self, queryset, name, value):
+        return queryset.filter(Q(code_key__startswith=codes.key_of(value)) | Q(referrer_id=value) | Q(referee_id=value) | Q(pk=value))
+
+
+class ReferralFace:
+    """Referrals as the API shows them, with figures of their own fetched together."""
+
+    @staticmethod
+    def of(app, referrals: list[Referral]) -> list[dict]:
+        figures = stats.of_referrals(app, [referral.pk for referral in referrals])
+        now = clock.now(app)
+        return [ReferralFace._one(referral, figures[referral.pk], now) for referral in referrals]
+
+    @staticmethod
+    def _one(referral: Referral, figures: dict, now) -> dict:
+        campaign = referral.campaign
+        campaign_status = campaign.status_at(now)
+        asset = money.COIN if campaign.fulfillment_type == "COINS" else campaign.currency
+        expired = campaign_status == "EXPIRED" and referral.status in ("PENDING", "CLICKED")
+        return {
+            "id": referral.pk,
+            "referralCode": referral.code,
+            "referralUrl": faces.referral_url(referral.slug),
+            "referrerId": referral.referrer_id,
+            "refereeId": referral.referee_id,
+            "status": "EXPIRED" if expired else referral.status,
+            "level": 1,
+            "rewardAmount": money.to_number(figures["rewards"].get(asset, 0), asset),
+            "rewardCurrency": asset,
+            "isFlagged": referral.is_flagged,
+            "riskScore": referral.risk_score,
+            "warning": referral.warning,
+            "reasons": referral.reasons,
+            "clicks": figures["clicks"],
+            "conversions": figures["conversions"],
+            "ruleVersion": referral.rule_version,
+            "metadata": referral.metadata,
+            "createdAt": clock.iso(referral.created_at),
+            "Campaign": {"id": campaign.pk, "name": campaign.name, "status": campaign_status},
+        }
+
+
+
+
+
+
+class Referrals(ListView):
+    """``GET`` lists; ``POST`` makes a code: 201, or 200 with the one that exists."""
+
+    plural = "referrals"
+    filterset_class = ReferralFilters
+    serializer_class = ReferralInput
+    order = ("-created_at", "-id")
+
+    def get_queryset(self):
+        return self.request.app.referrals.select_related("campaign")
+
+    def faces(self, items):
+        return ReferralFace.of(self.request.app, items)
+
+    def post(self, request):
+        asked = ReferralInput.parse(request.data)
+        answer, made = referring.refer(
+            request.app,
+            campaign_id=asked["campaign_id"],
+            referrer_id=asked["referrer_id"],
+            referee_id=asked.get("referee_id"),
+            username=asked.get("referrer_username"),
+            email=asked.get("referrer_email"),
+            code=asked.get("code"),
+            metadata=asked.get("metadata"),
+            actor=request.api_key.pk,
+        )
+        return Response(answer, status=201 if made else 200)
+
+
+class ReferralDetail(ApiView):
+    def get(self, request, code):
+        referral = request.app.referrals.select_related("campaign").filter(code_key=codes.key_of(code)).first()
+        if referral is None:
+            raise NotFound("referral_not_found", "Referral code not found.")
+        return Response({"referral": ReferralFace.of(request.app, [referral])[0]})
+
+
+class ClickInput(Serializer):
+    referral_code = Text(max_length=60)
+    referee_id = UserId(required=False, allow_null=True)
+    context = Context(required=False, allow_null=True)
+
+
+class Clicks(ApiView):
+    """``POST`` records a click: 200."""
+
+    serializer_class = ClickInput
+
+    def post(self, request):
+        asked = ClickInput.parse(request.data)
+        return Response(referring.click(request.app, code=asked["referral_code"], referee_id=asked.get("referee_id"), actor=request.api_key.pk))

@@ -1,0 +1,218 @@
+"""Taking a conversion back, in full or in part: only compensating entries, nothing deleted, and nothing taken twice."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from incenta import clock, events, money
+from incenta.accounts.models import App
+from incenta.database.sql import execute, transaction_joined
+from incenta.errors import InvalidInput, NotFound
+from incenta.ids import new_id
+
+from incentives import ledger
+
+from . import faces_reward, rewarding, stats
+from .models import CampaignSpend, Conversion, Reversal, Reward
+from .models.conversion import ConversionStatus
+from .models.reward import RewardStatus
+
+
+@dataclass(slots=True)
+class Taking:
+    """What a reversal does to one reward: ``minor`` is what it takes, ``short_minor`` what could not be taken."""
+
+    reward: Reward
+    minor: int
+    status_after: str
+    short_minor: int = 0
+
+    def face(self) -> dict:
+        before = self.reward.amount_minor - self.reward.reversed_minor
+        asset = self.reward.asset
+        return {
+            "type": "reward",
+            "rewardId": self.reward.pk,
+            "userId": self.reward.user_id,
+            "side": self.reward.side,
+            "level": self.reward.level,
+            "currency": asset,
+            "before": money.to_number(before, asset),
+            "after": money.to_number(before - self.minor, asset),
+            "takenBack": money.to_number(self.minor, asset),
+            "owed": money.to_number(self.minor - self.short_minor if self.reward.status == RewardStatus.PAID else 0, asset),
+            "uncollected": money.to_number(self.short_minor, asset),
+            "statusBefore": self.reward.status,
+            "statusAfter": self.status_after,
+        }
+
+
+def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None, preview: bool = False, actor: str = "") -> dict:
+    """Takes back ``amount`` of what was converted (major units; ``None``: all that is left) and answers every effect.
+
+    After any number of partial reversals each reward is worth its original amount × (1 − reversed ÷ converted), rounded half up.
+    Reversing what is wholly reversed changes nothing. ``preview`` answers the same and writes nothing.
+    Raises ``NotFound`` ``conversion_not_found``; ``InvalidInput`` for more than was converted.
+    """
+    with transaction_joined():
+        rewards = list(app.rewards.filter(conversion_id=conversion_id).values_list("user_id", flat=True))
+        wallets = ledger.lock(app, set(rewards), create=False)
+        conversion = app.conversions.select_for_update().filter(pk=conversion_id).first()
+        if conversion is None:
+            raise NotFound("conversion_not_found", "Conversion not found.")
+        now = clock.now(app)
+        if conversion.status == ConversionStatus.REVERSED and amount is None:
+            return _answer(conversion, 0, [], preview)
+        back = _amount_back(conversion, amount)
+        total = conversion.reversed_minor + back
+        wholly = amount is None or total == conversion.amount_minor
+        takings = _plan(app, conversion, total if not wholly else None)
+        was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
+        if preview:
+            conversion.reversed_minor, conversion.status = total, after
+            return _answer(conversion, back, [taking.face() for taking in takings], preview)
+        _move(app, wallets, takings, conversion, reason, now)
+        conversion.reversed_minor, conversion.status = total, after
+        conversion.save(update_fields=["reversed_minor", "status"])
+        effects = [taking.face() for taking in takings]
+        told = [_record(app, conversion, back, reason, effects, actor, now)]
+        for taking in takings:
+            _apply(app, taking, reason, now)
+            if taking.status_after == RewardStatus.CANCELLED and taking.reward.status == RewardStatus.CANCELLED:
+                data = faces_reward.reward_cancelled_data(taking.reward, reason)
+                told.append(events.event(app, "REWARD_CANCELLED", data, subject=("reward", taking.reward.pk), actor=actor, occurred_at=now))
+        _count(app, conversion, was, wholly, takings)
+        if wholly:
+            _settle_referral(app, conversion)
+        events.write(told)
+        return _answer(conversion, back, effects, preview)
+
+
+def _amount_back(conversion: Conversion, amount: object) -> int:
+    if conversion.amount_minor is None:
+        if amount is not None:
+            raise InvalidInput({"amount": ["The conversion has no amount: it is reversed whole."]})
+        return 0
+    left = conversion.amount_minor - conversion.reversed_minor
+    if amount is None:
+        return left
+    back = money.parse(amount, conversion.currency)
+    if not back:
+        raise InvalidInput({"amount": ["Must be over 0."]})
+    if back > left:
+        raise InvalidInput({"amount": [f"Only {money.display(left, conversion.currency)} of this conversion is left to reverse."]})
+    return back
+
+
+def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
+    """What each reward loses when ``total`` of the conversion is reversed (``None``: all of it)."""
+    takings = []
+    # after the conversion's lock: claims and payouts of these rewards queue for the same wallets
+    for reward in app.rewards.select_for_update().filter(conversion=conversion).order_by("id"):
+        if reward.status == RewardStatus.CANCELLED:
+            continue
+        worth = 0 if total is None else rewarding.worth_after(reward.amount_minor, conversion.amount_minor, total)
+        taken = reward.worth_minor - worth
+        ends = worth == 0 and reward.status != RewardStatus.PAID
+        if taken or ends:
+            takings.append(Taking(reward, taken, RewardStatus.CANCELLED if ends else reward.status))
+    return takings
+
+
+def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], conversion: Conversion, reason: str, now) -> None:
+    open_holds = ledger.holds(app, [t.reward.ledger_hold_id for t in takings if t.reward.status == RewardStatus.PENDING])
+    lots_read = set()
+    for taking in takings:
+        reward = taking.reward
+        if not taking.minor:
+            continue
+        entry = {"cause": reward.pk, "cause_type": "reversal", "occurred_at": now, "rule_version": reward.rule_version}
+        if reward.status == RewardStatus.PENDING:
+            wallets.move(reward.user_id, ledger.VOID, reward.asset, taking.minor, hold=open_holds[reward.ledger_hold_id], **entry)
+            continue
+        if reward.asset in money.POINTS:
+            if reward.user_id not in lots_read:
+                wallets.load_lots([reward.user_id], reward.asset)
+                lots_read.add(reward.user_id)
+            if not app.allows_negative_points:
+                # coins that are spent cannot be fetched; the answer says how many
+                taking.short_minor = max(0, taking.minor - wallets[reward.user_id].available(reward.asset))
+        if taking.minor - taking.short_minor:
+            wallets.move(reward.user_id, ledger.REVERSE, reward.asset, taking.minor - taking.short_minor, **entry)
+    wallets.save()
+
+
+def _apply(app: App, taking: Taking, reason: str, now) -> None:
+    reward = taking.reward
+    reward.reversed_minor += taking.minor
+    fields = ["reversed_minor"]
+    if taking.status_after == RewardStatus.CANCELLED:
+        reward.status, reward.cancelled_at, reward.cancel_reason = RewardStatus.CANCELLED, now, reason
+        fields += ["status", "cancelled_at", "cancel_reason"]
+    reward.save(update_fields=fields)
+    if reward.in_budget and taking.minor:
+        execute(
+            f"UPDATE {CampaignSpend._meta.db_table} SET promised_minor = greatest(promised_minor - %(taken)s, 0) WHERE campaign_id = %(campaign_id)s",
+            {"taken": taking.minor, "campaign_id": reward.campaign_id},
+        )
+
+
+def _record(app: App, conversion: Conversion, back: int, reason: str, effects: list[dict], actor: str, now) -> dict:
+    Reversal.objects.create(
+        id=new_id("rev"), app=app, conversion=conversion, amount_minor=back, reason=reason, effects=effects, actor=actor, created_at=now
+    )
+    data = {
+        "conversionId": conversion.pk,
+        "referralId": conversion.referral_id,
+        "campaignId": conversion.campaign_id,
+        "reason": reason,
+        "amount": money.to_number(back, conversion.currency),
+        "currency": conversion.currency,
+        "status": conversion.status,
+        "effects": effects,
+    }
+    return events.event(app, "REFERRAL_REVERSED", data, subject=("conversion", conversion.pk), actor=actor, occurred_at=now)
+
+
+def _count(app: App, conversion: Conversion, was: str, wholly: bool, takings: list[Taking]) -> None:
+    """The figures: a counted conversion's rewards lose worth; a wholly reversed one is no longer counted at all."""
+    counted = was == ConversionStatus.CONVERTED
+    by_asset: dict[str, int] = {}
+    for taking in takings:
+        by_asset[taking.reward.asset] = by_asset.get(taking.reward.asset, 0) + taking.minor
+    asset = conversion.reward_asset
+    by_asset.setdefault(asset, 0)
+    day = conversion.converted_at.astimezone(ZoneInfo(app.timezone)).date().isoformat()
+    for each, taken in by_asset.items():
+        stats.delta(
+            app,
+            campaign_id=conversion.campaign_id,
+            referral_id=conversion.referral_id,
+            asset=each,
+            day=day,
+            conversions=-1 if wholly and counted and each == asset else 0,
+            flagged=-1 if wholly and was == ConversionStatus.FLAGGED and each == asset else 0,
+            reward_minor=-taken if counted else 0,
+        )
+
+
+def _settle_referral(app: App, conversion: Conversion) -> None:
+    """A code whose only conversion is gone is as it was before: clicked, or pending."""
+    others = app.conversions.filter(referral_id=conversion.referral_id, status=ConversionStatus.CONVERTED).exists()
+    if not others:
+        clicked = app.clicks.filter(referral_id=conversion.referral_id).exists()
+        app.referrals.filter(pk=conversion.referral_id, status="CONVERTED").update(status="CLICKED" if clicked else "PENDING")
+
+
+def _answer(conversion: Conversion, back: int, effects: list[dict], preview: bool) -> dict:
+    left = None if conversion.amount_minor is None else conversion.amount_minor - conversion.reversed_minor
+    return {
+        "success": True,
+        "conversionId": conversion.pk,
+        "status": conversion.status,
+        "preview": preview,
+        "amount": money.to_number(back, conversion.currency),
+        "reversedAmount": money.to_number(conversion.reversed_minor, conversion.currency),
+        "remainingAmount": None if left is None else money.to_number(left, conversion.currency),
+        "currency": conversion.currency,
+        "effects": effects,
+    }
