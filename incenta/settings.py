@@ -129,7 +129,8 @@ HTMX_VERSION = env.int("HTMX_VERSION", default=2)
 # --- database -------------------------------------------------------------------------------------------------------
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL")}
-    DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+    if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name.")
 else:
     DATABASES = {
         "default": embedded.database_settings(DATA_DIR, disposable=env.bool("INCENTA_DISPOSABLE_DATABASE", default=False))
@@ -193,6 +194,8 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 IDEMPOTENCY_KEEP_HOURS = 72
+BEHIND_PROXY = env.bool("INCENTA_BEHIND_PROXY", default=False)
+"""Whether a proxy of ours stands in front: the last entry of X-Forwarded-For is then the caller's address."""
 REQUEST_LOG_KEEP_DAYS = 30
 
 # --- webhooks -------------------------------------------------------------------------------------------------------
