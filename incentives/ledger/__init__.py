@@ -52,8 +52,8 @@ from .refusals import (
     LotsNotLoaded,
     ReversalExceeded,
 )
-from .states import HoldState, LotState, TransferState, WalletState
 from .statements import WRITE
+from .states import HoldState, LotState, TransferState, WalletState
 from .verbs import capture, earn, expire, grant, payout, post, refund, release, reserve, reverse, spend, void
 from .verifying import verify
 from .wallets import Wallets

@@ -3,6 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from django.db import connection
+
+from incenta import clock
+from incenta.ids import new_id
+
+from . import statements
 from .states import HoldState, TransferState
 from .wallets import Wallets
 
@@ -17,14 +23,25 @@ def lock(app: "App", user_ids: Iterable[str], *, create: bool = True) -> Wallets
     the transaction: wallets are locked in the order of their ids, so two calls that overlap never wait for each other in a circle.
     With ``create=False`` users without a wallet are simply not in the answer (``user_id in wallets``).
     """
-    raise NotImplementedError
+    if not connection.in_atomic_block:
+        raise RuntimeError("a wallet is locked until the end of a transaction: open one")
+    wanted = sorted(set(user_ids))
+    may_owe = app.allows_negative_points
+    if create:
+        found = statements.locked_wallets(statements.LOCK_IF_ALL, app.id, wanted, may_owe)
+        if len(found) < len(wanted):
+            statements.create_wallets(app.id, [new_id("wal") for _ in wanted], wanted, clock.now(app))
+            found = statements.locked_wallets(statements.LOCK, app.id, wanted, may_owe)
+    else:
+        found = statements.locked_wallets(statements.LOCK, app.id, wanted, may_owe)
+    return Wallets(app.id, clock.now(app), found)
 
 
 def holds(app: "App", ids: Iterable[str]) -> dict[str, HoldState]:
     """These holds by id; unknown ones are absent. One statement; only after ``lock`` of their wallets."""
-    raise NotImplementedError
+    return statements.holds(app.id, list(ids))
 
 
 def transfers(app: "App", ids: Iterable[str]) -> dict[str, TransferState]:
     """These transfers by id, with what was taken back of them; unknown ones are absent. One statement; only after ``lock``."""
-    raise NotImplementedError
+    return statements.transfers(app.id, list(ids))
