@@ -1,6 +1,7 @@
 """The camelCase base: fields are declared in Python's spelling and travel in JavaScript's.
 
-Only declared fields are renamed, on the way in, on the way out and in errors; what is inside ``metadata`` is the client's.
+Only declared fields are renamed, on the way in, on the way out and in errors; what is inside ``metadata`` is the
+client's.
 """
 
 import threading
@@ -19,7 +20,7 @@ def camel(name: str) -> str:
 
 
 def flat(detail: object, path: str = "") -> dict[str, list]:
-    """DRF's nested errors as one level, ``{"tiers.1.rewardValue": […]}``; what belongs to no field stands under ``body``."""
+    """DRF's nested errors as one level, ``{"tiers.1.rewardValue": […]}``; what is of no field stands under ``body``."""
     if isinstance(detail, dict):
         found: dict[str, list] = {}
         for name, inner in detail.items():
@@ -35,6 +36,10 @@ def flat(detail: object, path: str = "") -> dict[str, list]:
     return {path or "body": list(detail) if isinstance(detail, list) else [detail]} if detail else {}
 
 
+class _Named(ValidationError):
+    """Errors that already stand under the names that the client uses."""
+
+
 class Serializer(serializers.Serializer):
     """Input or output in camelCase. Unknown input is refused: a misspelt ``holdDay`` must not silently pay early.
 
@@ -44,7 +49,7 @@ class Serializer(serializers.Serializer):
 
     def to_internal_value(self, data):
         if not isinstance(data, dict):
-            raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: ["Must be a JSON object."]})
+            raise _Named({api_settings.NON_FIELD_ERRORS_KEY: ["Must be a JSON object."]})
         known = self._known_names
         unknown = [key for key in data if key not in known]
         if unknown:
@@ -57,13 +62,15 @@ class Serializer(serializers.Serializer):
         try:
             return super().to_internal_value({known[key]: value for key, value in data.items()})
         except ValidationError as error:
-            raise ValidationError(self._camel_keys(error.detail)) from None
+            raise _Named(self._camel_keys(error.detail)) from None
 
     def run_validation(self, data=serializers.empty):
         try:
             return super().run_validation(data)
+        except _Named:
+            raise
         except ValidationError as error:
-            raise ValidationError(self._camel_keys(error.detail)) from None
+            raise _Named(self._camel_keys(error.detail)) from None
 
     def to_representation(self, instance):
         return {camel(name): value for name, value in super().to_representation(instance).items()}

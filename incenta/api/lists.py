@@ -112,6 +112,8 @@ def _read_cursor(text: str, length: int) -> list:
         if len(text) > 1000:
             raise ValueError
         plain = json.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
+        if not isinstance(plain, list):
+            raise ValueError
         values = [datetime.fromisoformat(value["t"]) if isinstance(value, dict) else value for value in plain]
         if len(values) != length or any(
             not isinstance(value, str | int | datetime)
