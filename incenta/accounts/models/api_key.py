@@ -19,9 +19,12 @@ def digest_of(secret: str) -> str:
 
 
 class ApiKeyManager(models.Manager):
-    def issue(self, app: App, name: str, scope: str = "full", created_by=None, expires_at=None) -> tuple["ApiKey", str]:
+    def issue(
+        self, app: App, name: str, scope: str = "full", created_by=None, expires_at=None, token: str | None = None
+    ) -> tuple["ApiKey", str]:
         """A new key and its secret, which is not stored and cannot be shown again.
 
+        ``token`` is the secret's random part; only the demo, which must print its key again, names one.
         Raises ``Conflict`` ``key_limit_reached`` over the plan's ``max_keys``.
         """
         App.objects.select_for_update().get(pk=app.pk)  # two tabs cannot issue the last key twice
@@ -30,7 +33,7 @@ class ApiKeyManager(models.Manager):
             raise Conflict("key_limit_reached", f"Your plan allows {most} keys in use for each app.")
         mode = "test" if app.is_sandbox else "live"
         prefix = f"inc_pub_{mode}_" if scope == ApiKey.Scope.PUBLISHABLE else f"inc_{mode}_"
-        secret = prefix + secrets.token_urlsafe(24)
+        secret = prefix + (token or secrets.token_urlsafe(24))
         key = self.create(
             app=app, name=name, scope=scope, prefix=prefix, last4=secret[-4:], digest=digest_of(secret),
             created_by=created_by, expires_at=expires_at,
