@@ -149,7 +149,10 @@ SELECT count(*) FROM gone
 """
 
 
-def fold(most: int = 10_000) -> int:
+MOST_FOLDED = 10_000
+
+
+def fold(most: int = MOST_FOLDED) -> int:
     """Folds pending deltas into the totals, in one statement, so that whoever reads sees each exactly once. Answers how many."""
     with sql.transaction_joined():
         # one folder at a time: two would wait for each other's totals in turn
