@@ -5,3 +5,10 @@ class EventsConfig(AppConfig):
     name = "incenta.events"
     label = "events"
     verbose_name = "Events"
+
+    def ready(self) -> None:
+        from incenta import events
+
+        from .doorbell import Doorbell
+
+        events.install_doorbell(Doorbell("events.dispatch").ring)

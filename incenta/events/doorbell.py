@@ -1,0 +1,60 @@
+"""Wakes a worker after a commit, without the committer waiting for the broker or hearing of its troubles.
+
+A broker that hangs would hold up whoever publishes to it for minutes. So one daemon thread a process does the publishing:
+a ring only sets a flag for it. A ring that is lost costs the wait until beat's next sweep, nothing more.
+"""
+
+import logging
+import os
+import threading
+import time
+
+logger = logging.getLogger("incenta.events.doorbell")
+
+PAUSE_S = 0.2
+"""Between two publications; what rings meanwhile is told by the next one."""
+
+
+class Doorbell:
+    """Rings for one Celery task, named because the ground does not know the tasks of the rooms above."""
+
+    def __init__(self, task: str):
+        self.task = task
+        self.published = 0
+        self.errors = 0
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def ring(self) -> None:
+        """Returns at once and raises nothing."""
+        self._rung.set()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._answer, name=f"doorbell {self.task}", daemon=True)
+                    self._thread.start()
+
+    def _forget(self) -> None:
+        """A forked child has neither the thread nor a lock that it can trust."""
+        self._rung = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def _answer(self) -> None:
+        while True:
+            self._rung.wait()
+            self._rung.clear()
+            try:
+                self._publish()
+                self.published += 1
+            except Exception as error:
+                self.errors += 1
+                logger.warning("the broker did not take a ring for %s: %s", self.task, error)
+            time.sleep(PAUSE_S)
+
+    def _publish(self) -> None:
+        from incenta.celery import app
+
+        # a connection of its own: pooled ones go stale when the broker restarts, and are shared with a forked parent
+        with app.connection_for_write() as connection:
+            app.send_task(self.task, connection=connection, retry=False, ignore_result=True, expires=10)

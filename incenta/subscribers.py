@@ -1,0 +1,22 @@
+"""What happens after what: event type, or ``*`` for every one, to the functions that follow from it.
+
+Each takes a batch of events, runs in the transaction that marks them dispatched, and is safe to repeat.
+"""
+
+from incenta.accounts import participants
+from incenta.events.dispatch import Subscriber
+from webhooks.fanout import fan_out
+
+
+def meet_people(batch) -> None:
+    """Participants are made when they are first heard of, out of the request's way."""
+    participants.seen(
+        (event.app_id, event.data[role], event.occurred_at) for event in batch for role in ("referrerId", "refereeId") if event.data.get(role)
+    )
+
+
+SUBSCRIBERS: dict[str, list[Subscriber]] = {
+    "*": [fan_out],
+    "REFERRAL_CREATED": [meet_people],
+    "REFERRAL_CONVERTED": [meet_people],
+}

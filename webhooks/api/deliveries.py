@@ -1,0 +1,128 @@
+"""``/v1/webhooks/{id}/deliveries`` and ``/v1/webhooks/deliveries/{id}``: the log, and sending one again."""
+
+import django_filters
+from django.db.models import Prefetch
+from django.db.models.functions import Left
+from rest_framework.response import Response
+
+from incenta import clock
+from incenta.api.lists import FilterSet, ListView, MomentFilter
+from incenta.api.views import ApiRequest, ApiView
+from incenta.errors import NotFound
+from incenta.events.catalogue import EVENT_TYPES
+
+from ..models import State, Trigger, WebhookAttempt, WebhookDelivery
+
+STATUSES = {
+    State.PENDING: "PENDING",
+    State.LEASED: "SENDING",
+    State.DELIVERED: "DELIVERED",
+    State.FAILED: "FAILED",
+    State.HELD: "HELD",
+    State.QUARANTINED: "QUARANTINED",
+}
+REPLAYABLE = {STATUSES[state]: state for state in (State.FAILED, State.DELIVERED, State.QUARANTINED)}
+SHOWN_IN_LISTS = 1000
+"""Characters of a receiver's answer in a list; the delivery itself shows all that is kept."""
+
+
+def face(delivery: WebhookDelivery) -> dict:
+    """A delivery as a line of the log."""
+    return {
+        "id": delivery.id,
+        "webhookId": delivery.endpoint_id,
+        "messageId": delivery.message_id,
+        "event": delivery.type,
+        "trigger": delivery.trigger.upper(),
+        "status": STATUSES[State(delivery.state)],
+        "attemptCount": delivery.sends,
+        "lastStatus": delivery.last_status,
+        "lastError": delivery.last_error,
+        "nextAttemptAt": clock.iso(delivery.next_at) if delivery.state == State.PENDING else None,
+        "createdAt": clock.iso(delivery.created_at),
+        "finishedAt": clock.iso(delivery.done_at),
+    }
+
+
+def attempt_face(attempt: WebhookAttempt, body: str) -> dict:
+    return {
+        "attempt": attempt.n,
+        "startedAt": clock.iso(attempt.started_at),
+        "endedAt": clock.iso(attempt.ended_at),
+        "url": attempt.url,
+        "ip": attempt.ip,
+        "status": attempt.status,
+        "error": attempt.error,
+        "durationMs": attempt.ms,
+        "responseBody": body,
+    }
+
+
+class DeliveryFilters(FilterSet):
+    status = django_filters.ChoiceFilter(choices=[(name, name) for name in STATUSES.values()], method="narrow_status")
+    trigger = django_filters.ChoiceFilter(choices=[(kind.upper(), kind.upper()) for kind in Trigger.values], method="narrow_trigger")
+    event = django_filters.ChoiceFilter(choices=[(name, name) for name in EVENT_TYPES], field_name="type")
+    since = MomentFilter("created_at", "gte")
+    until = MomentFilter("created_at", "lt")
+
+    class Meta:
+        model = WebhookDelivery
+        fields: list[str] = []
+
+    def narrow_status(self, queryset, name, value):
+        return queryset.filter(state=next(state for state, shown in STATUSES.items() if shown == value))
+
+    def narrow_trigger(self, queryset, name, value):
+        return queryset.filter(trigger=value.lower())
+
+
+class Deliveries(ListView):
+    """``GET``: newest first, each with every attempt."""
+
+    plural = "deliveries"
+    filterset_class = DeliveryFilters
+    order = ("-created_at", "-id")
+
+    def get(self, request, webhook_id):
+        from .endpoints import find
+
+        self.endpoint = find(request, webhook_id)
+        return super().get(request)
+
+    def get_queryset(self):
+        attempts = WebhookAttempt.objects.order_by("n").annotate(head=Left("response_body", SHOWN_IN_LISTS))
+        attempts = attempts.defer("response_body", "request_headers", "response_headers")
+        return WebhookDelivery.objects.filter(app=self.request.app, endpoint=self.endpoint).prefetch_related(Prefetch("attempts", attempts))
+
+    def face(self, item):
+        return face(item) | {"attempts": [attempt_face(attempt, attempt.head) for attempt in item.attempts.all()]}
+
+
+def find_delivery(request: ApiRequest, delivery_id: str) -> WebhookDelivery:
+    deliveries = WebhookDelivery.objects.filter(app=request.app, endpoint__deleted_at=None)
+    delivery = deliveries.filter(pk=delivery_id).first()
+    if delivery is None:
+        raise NotFound("delivery_not_found", "Delivery not found.")
+    return delivery
+
+
+class Delivery(ApiView):
+    """``GET``: one delivery with the body that was sent and, of each attempt, the headers both ways."""
+
+    def get(self, request, delivery_id):
+        delivery = find_delivery(request, delivery_id)
+        attempts = [
+            attempt_face(attempt, attempt.response_body)
+            | {"requestHeaders": attempt.request_headers, "responseHeaders": attempt.response_headers}
+            for attempt in delivery.attempts.order_by("n")
+        ]
+        return Response(face(delivery) | {"body": bytes(delivery.message.body).decode(), "attempts": attempts})
+
+
+class ReplayDelivery(ApiView):
+    """``POST``: sends it again with the same message id. 201 a new delivery, or 200 the same one if it had been waiting."""
+
+    def post(self, request, delivery_id):
+        delivery = find_delivery(request, delivery_id)
+        again = delivery.replay()
+        return Response(face(again), status=200 if again.pk == delivery_id else 201)

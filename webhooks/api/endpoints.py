@@ -1,0 +1,166 @@
+"""``/v1/webhooks``: endpoints, their secrets, tests and replays."""
+
+from datetime import timedelta
+
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from incenta import clock
+from incenta.api.fields import Moment, Text
+from incenta.api.lists import ListView
+from incenta.api.views import ApiRequest, ApiView
+from incenta.errors import InvalidInput, NotFound
+from incenta.events.catalogue import EVENT_TYPES
+from incenta.serializers import Serializer
+
+from ..models import WebhookDelivery, WebhookEndpoint, WebhookSecret
+from ..models.delivery import MOST_REPLAYED
+from ..models.secret import OVERLAP
+from . import deliveries
+
+
+class EndpointInput(Serializer):
+    """Contract, section 9."""
+
+    url = Text(max_length=5000)
+    events = serializers.ListField(child=Text(max_length=60), max_length=100)
+    description = Text(min_length=0, max_length=255, required=False)
+    active = serializers.BooleanField(required=False)
+
+
+class RotationInput(Serializer):
+    overlap_hours = serializers.IntegerField(min_value=0, max_value=168, required=False)
+
+
+class TestInput(Serializer):
+    event = serializers.ChoiceField(choices=sorted(EVENT_TYPES))
+
+
+class ReplayInput(Serializer):
+    since = Moment()
+    until = Moment(required=False, allow_null=True)
+    status = serializers.ChoiceField(choices=sorted(deliveries.REPLAYABLE), required=False)
+
+
+def face(endpoint: WebhookEndpoint) -> dict:
+    """The public face of an endpoint. Its secret is not part of it."""
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "events": endpoint.events,
+        "description": endpoint.description,
+        "active": endpoint.is_active,
+        "disabledReason": endpoint.disabled_reason or None,
+        "disabledAt": clock.iso(endpoint.disabled_at),
+        "apiVersion": endpoint.api_version,
+        "consecutiveFailures": endpoint.health.consecutive_failures,
+        "lastSuccessAt": clock.iso(endpoint.health.last_success_at),
+        "lastFailureAt": clock.iso(endpoint.health.last_failure_at),
+        "createdAt": clock.iso(endpoint.created_at),
+        "updatedAt": clock.iso(endpoint.updated_at),
+    }
+
+
+def find(request: ApiRequest, webhook_id: str) -> WebhookEndpoint:
+    endpoint = WebhookEndpoint.objects.select_related("health").filter(app=request.app, pk=webhook_id).first()
+    if endpoint is None:
+        raise NotFound("webhook_not_found", "Webhook endpoint not found.")
+    return endpoint
+
+
+class Endpoints(ListView):
+    """``GET`` lists, ``POST`` creates: 201 the endpoint with its ``secret``, shown this once."""
+
+    plural = "webhooks"
+    serializer_class = EndpointInput
+    answers_secret = True
+
+    def get_queryset(self):
+        return WebhookEndpoint.objects.select_related("health").filter(app=self.request.app)
+
+    def face(self, item):
+        return face(item)
+
+    def post(self, request):
+        sent = EndpointInput.parse(request.data)
+        active = sent.pop("active", True)
+        endpoint, secret = WebhookEndpoint.objects.register(request.app, **sent, created_by=request.api_key.pk)
+        if not active:
+            endpoint.change(active=False)
+        return Response(face(endpoint) | {"secret": secret}, status=201)
+
+
+class Endpoint(ApiView):
+    """``GET``, ``PATCH`` (``active: false`` pauses: what is pending is held, and sent when it is resumed), ``DELETE``."""
+
+    serializer_class = EndpointInput
+
+    def get(self, request, webhook_id):
+        return Response(face(find(request, webhook_id)))
+
+    def patch(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        endpoint.change(**EndpointInput.parse(request.data, partial=True))
+        return Response(face(find(request, webhook_id)))
+
+    def delete(self, request, webhook_id):
+        find(request, webhook_id).remove()
+        return Response(status=204)
+
+
+class RotateSecret(ApiView):
+    """``POST {overlapHours?}``: a new secret, shown this once; the present one signs on beside it, for a day if not said."""
+
+    serializer_class = RotationInput
+    answers_secret = True
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        hours = RotationInput.parse(request.data).get("overlap_hours")
+        secret = endpoint.rotate_secret(OVERLAP if hours is None else timedelta(hours=hours))
+        ends = WebhookSecret.objects.live().filter(endpoint=endpoint).exclude(expires_at=None).order_by("expires_at").last()
+        return Response(face(endpoint) | {"secret": secret, "previousSecretExpiresAt": clock.iso(ends and ends.expires_at)})
+
+
+class PromoteSecret(ApiView):
+    """``POST``: the one-value ``X-Webhook-Signature`` moves to the newest secret."""
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        endpoint.promote_secret()
+        return Response(face(endpoint))
+
+
+class Test(ApiView):
+    """``POST {event}``: the catalogue's example of that event goes to this endpoint, once. Answers the delivery."""
+
+    serializer_class = TestInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        delivery = WebhookDelivery.objects.send_test(endpoint, TestInput.parse(request.data)["event"])
+        return Response(deliveries.face(delivery), status=201)
+
+
+class Replay(ApiView):
+    """``POST {since, until?, status?}``: sends again what stands in that status (FAILED if not said). Answers
+    ``{queued, hasMore}``; repeating it goes on where it stopped."""
+
+    serializer_class = ReplayInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        sent = ReplayInput.parse(request.data)
+        if sent.get("until") and sent["until"] <= sent["since"]:
+            raise InvalidInput({"until": ["Must be after since."]})
+        state = deliveries.REPLAYABLE[sent.get("status") or "FAILED"]
+        queued = WebhookDelivery.objects.replay_since(endpoint, since=sent["since"], until=sent.get("until"), state=state)
+        return Response({"queued": queued, "hasMore": queued == MOST_REPLAYED}, status=202)
+
+
+class EventTypes(ApiView):
+    """``GET``: what an endpoint can be told, with an example of each."""
+
+    def get(self, request):
+        types = [{"name": kind.name, "description": kind.description, "example": kind.example} for kind in EVENT_TYPES.values()]
+        return Response({"eventTypes": types})

@@ -1,0 +1,18 @@
+"""The routes of webhooks."""
+
+from django.urls import path
+
+from . import deliveries, endpoints
+
+urlpatterns = [
+    path("webhooks", endpoints.Endpoints.as_view()),
+    path("webhooks/event-types", endpoints.EventTypes.as_view()),
+    path("webhooks/deliveries/<str:delivery_id>", deliveries.Delivery.as_view()),
+    path("webhooks/deliveries/<str:delivery_id>/replay", deliveries.ReplayDelivery.as_view()),
+    path("webhooks/<str:webhook_id>", endpoints.Endpoint.as_view()),
+    path("webhooks/<str:webhook_id>/deliveries", deliveries.Deliveries.as_view()),
+    path("webhooks/<str:webhook_id>/rotate-secret", endpoints.RotateSecret.as_view()),
+    path("webhooks/<str:webhook_id>/promote-secret", endpoints.PromoteSecret.as_view()),
+    path("webhooks/<str:webhook_id>/test", endpoints.Test.as_view()),
+    path("webhooks/<str:webhook_id>/replay", endpoints.Replay.as_view()),
+]

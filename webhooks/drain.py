@@ -1,0 +1,42 @@
+"""The pump in a Celery worker: for a short while, and no more of them at once than there are slots for.
+
+Without that limit every ring during a backlog would take another of the worker's processes for the whole of a drain.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from incenta.database import sql
+
+from .pump import Pump
+
+BUDGET_S = 25.0
+IDLE_S = 0.5
+MOST_AT_ONCE = 2
+_LOCK = 0x77686B  # "whk"
+
+
+def drain() -> int:
+    """Answers how many requests were made; 0 at once where enough drains run already."""
+    with _place() as is_ours:
+        return asyncio.run(Pump(budget_s=BUDGET_S, leaves_when_idle_s=IDLE_S).run()) if is_ours else 0
+
+
+@contextmanager
+def _place() -> Iterator[bool]:
+    """One of the places for a drain. A session's advisory lock: a process that dies gives its place back."""
+    for place in range(MOST_AT_ONCE):
+        if sql.row("SELECT pg_try_advisory_lock(%(lock)s::int, %(place)s::int)", {"lock": _LOCK, "place": place})[0]:
+            break
+    else:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        # the connection may have died meanwhile, and the lock with it
+        if connection.connection is not None and not connection.connection.closed:
+            sql.row("SELECT pg_advisory_unlock(%(lock)s::int, %(place)s::int)", {"lock": _LOCK, "place": place})

@@ -1,0 +1,183 @@
+"""An endpoint: where a merchant's app is told what happened, and what it may be told."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from incenta.accounts.models import App
+from incenta.database.sql import transaction_joined
+from incenta.errors import Conflict, InvalidInput
+from incenta.events.catalogue import EVENT_TYPES
+from incenta.ids import IdField
+
+from .. import targets
+
+EVERYTHING = "*"
+MOST_ENDPOINTS = 50
+API_VERSION = "1"
+
+
+class EndpointManager(models.Manager):
+    """Reached as ``app.webhook_endpoints``; deleted endpoints are gone from it."""
+
+    def get_queryset(self):
+        return super().get_queryset().filter(deleted_at=None)
+
+    def register(self, app: App, *, url: str, events: list[str], description: str = "", created_by: str = "") -> tuple:
+        """A new endpoint and the text of its secret, which nobody can read again. Raises ``InvalidInput``, ``Conflict``."""
+        with transaction_joined():
+            if self.filter(app=app).count() >= MOST_ENDPOINTS:
+                raise Conflict("too_many_webhooks", f"An app can have at most {MOST_ENDPOINTS} webhook endpoints.")
+            endpoint = self.create(
+                app=app, url=checked_url(url), events=checked_events(events), description=description, created_by=created_by
+            )
+            from .health import EndpointHealth
+            from .secret import WebhookSecret
+
+            EndpointHealth.objects.create(endpoint=endpoint, app=app)
+            return endpoint, WebhookSecret.objects.issue(endpoint, is_primary=True)
+
+
+class WebhookEndpoint(models.Model):
+    class Disabled(models.TextChoices):
+        BY_MERCHANT = "merchant", "Paused by the merchant"
+        GONE = "gone", "The receiver answered 410 Gone"
+        FAILING = "failing", "Nothing but failures for days"
+
+    id = IdField(prefix="whk")
+    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="webhook_endpoints")
+    url = models.CharField(max_length=targets.LONGEST_URL)
+    description = models.CharField(max_length=255, blank=True)
+    events = ArrayField(models.CharField(max_length=60), help_text='Names of the catalogue, or ["*"] for all.')
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=20, choices=Disabled.choices, blank=True)
+    disabled_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True, help_text="Gone for the merchant; its rows are purged later.")
+    api_version = models.CharField(max_length=20, default=API_VERSION, help_text="The shape of data it was made for.")
+    timeout_s = models.PositiveSmallIntegerField(default=15)
+    max_concurrency = models.PositiveSmallIntegerField(default=8)
+    created_by = models.CharField(max_length=60, blank=True, help_text="key_… or user:12")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = EndpointManager()
+    with_deleted = models.Manager()
+
+    class Meta:
+        default_manager_name = "objects"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(timeout_s__range=(5, 30)), name="webhook_endpoint_timeout_5_to_30"),
+            models.CheckConstraint(condition=models.Q(max_concurrency__range=(1, 64)), name="webhook_endpoint_concurrency_1_to_64"),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    def wants(self, event_type: str) -> bool:
+        return EVERYTHING in self.events or event_type in self.events
+
+    # -- verbs -------------------------------------------------------------------------------------------------------
+    def change(
+        self, *, url: str | None = None, events: list[str] | None = None, description: str | None = None, active: bool | None = None
+    ) -> None:
+        """Changes what is given. Pausing keeps what is pending; resuming sends it. Raises ``InvalidInput``."""
+        with transaction_joined():
+            if url is not None:
+                self.url = checked_url(url)
+            if events is not None:
+                self.events = checked_events(events)
+            if description is not None:
+                self.description = description
+            if active is True and not self.is_active:
+                self._enable()
+            elif active is False and self.is_active:
+                self.is_active, self.disabled_reason, self.disabled_at = False, self.Disabled.BY_MERCHANT, timezone.now()
+            self.save()
+
+    def _enable(self) -> None:
+        from .. import doorbell
+        from .delivery import WebhookDelivery
+        from .health import EndpointHealth
+
+        self.is_active, self.disabled_reason, self.disabled_at = True, "", None
+        EndpointHealth.objects.filter(endpoint=self).update(
+            consecutive_failures=0,
+            first_failure_at=None,
+            open_until=None,
+            breaker=EndpointHealth.Breaker.CLOSED,
+            lane=EndpointHealth.Lane.HEALTHY,
+            effective_cap=EndpointHealth._meta.get_field("effective_cap").default,
+            slow_strikes=0,
+            notified_level=0,
+        )
+        WebhookDelivery.objects.release(self)
+        doorbell.ring_on_commit()
+
+    def remove(self) -> None:
+        """Deletes it for the merchant, at once and whatever hangs on it; the purge takes the rows."""
+        self.deleted_at, self.is_active = timezone.now(), False
+        self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+
+    def rotate_secret(self, overlap: timedelta | None = None) -> str:
+        """A new secret beside the present ones, which sign on for ``overlap`` (a day). Answers its text, shown once.
+
+        The one-value header stays on the old secret until :meth:`promote_secret` or the end of the overlap. An overlap of
+        nothing drops the old secrets at once: for one that has leaked. Raises ``Conflict`` while three are live.
+        """
+        from .secret import MOST_LIVE, OVERLAP, WebhookSecret
+
+        overlap = OVERLAP if overlap is None else overlap
+        with transaction_joined():
+            self._lock()
+            live = list(self.secrets.live().order_by("created_at", "id"))
+            if not overlap:
+                self.secrets.live().update(expires_at=Now())
+                self._make_primary(None)
+                return WebhookSecret.objects.issue(self, is_primary=True)
+            if len(live) >= MOST_LIVE:
+                raise Conflict(
+                    "too_many_secrets",
+                    f"{MOST_LIVE} secrets of this endpoint are live. Wait until one expires, or rotate with an overlap of 0 hours.",
+                )
+            if live and not any(secret.is_primary for secret in live):
+                self._make_primary(live[0])  # an earlier rotation ended by itself; the header must not jump now
+            ends = models.ExpressionWrapper(Now() + overlap, models.DateTimeField())
+            self.secrets.live().filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(expires_at=ends)
+            return WebhookSecret.objects.issue(self, is_primary=not live)
+
+    def _make_primary(self, secret) -> None:
+        self.secrets.filter(is_primary=True).update(is_primary=False)
+        if secret is not None:
+            self.secrets.filter(pk=secret.pk).update(is_primary=True)
+
+    def promote_secret(self) -> None:
+        """Moves the one-value header to the newest secret. Repeating it is harmless."""
+        with transaction_joined():
+            self._lock()
+            newest = self.secrets.live().order_by("-created_at", "-id").first()
+            if newest is not None and not newest.is_primary:
+                self._make_primary(newest)
+
+    def _lock(self) -> None:
+        type(self).objects.select_for_update(no_key=True).get(pk=self.pk)
+
+
+def checked_url(url: str) -> str:
+    try:
+        return targets.check(url, allows_private=settings.ALLOW_PRIVATE_WEBHOOKS)
+    except targets.Refused as refusal:
+        raise InvalidInput({"url": [str(refusal)]}) from None
+
+
+def checked_events(events: list[str]) -> list[str]:
+    """The names once each, in the order given. Raises ``InvalidInput`` naming the unknown ones."""
+    if not events:
+        raise InvalidInput({"events": ['Must name at least one event, or be ["*"] for all.']})
+    unknown = [name for name in events if name != EVERYTHING and name not in EVENT_TYPES]
+    if unknown:
+        raise InvalidInput({"events": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]})
+    return [EVERYTHING] if EVERYTHING in events else list(dict.fromkeys(events))

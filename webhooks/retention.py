@@ -1,0 +1,48 @@
+"""What is kept how long: attempts and bodies of what was delivered for 30 days, of what was not for 90."""
+
+import time
+
+from django.db.models import Exists, OuterRef
+
+from incenta.database import sql
+
+from .models import WebhookDelivery, WebhookEndpoint
+
+KEPT_DELIVERED_DAYS = 30
+KEPT_DAYS = 90
+BATCH = 5000
+BUDGET_S = 600.0
+
+_DELIVERIES = f"""
+WITH old AS (
+  SELECT id FROM webhooks_webhookdelivery AS d
+  WHERE state <> 'leased' AND (
+    created_at < clock_timestamp() - make_interval(days => {KEPT_DAYS})
+    OR (state = 'delivered' AND created_at < clock_timestamp() - make_interval(days => {KEPT_DELIVERED_DAYS}))
+    OR endpoint_id IN (SELECT id FROM webhooks_webhookendpoint WHERE deleted_at IS NOT NULL))
+  LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+), gone AS (DELETE FROM webhooks_webhookattempt WHERE delivery_id IN (SELECT id FROM old))
+DELETE FROM webhooks_webhookdelivery WHERE id IN (SELECT id FROM old)
+"""
+_MESSAGES = f"""
+DELETE FROM webhooks_webhookmessage WHERE id IN (
+  SELECT id FROM webhooks_webhookmessage AS m
+  WHERE created_at < clock_timestamp() - make_interval(days => {KEPT_DELIVERED_DAYS})
+    AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d WHERE d.message_id = m.id)
+  LIMIT {BATCH})
+"""
+
+
+def purge(budget_s: float = BUDGET_S) -> int:
+    """Deletes what is past its time, in batches, for at most ``budget_s``. Answers how many deliveries and messages."""
+    deadline = time.monotonic() + budget_s
+    total = 0
+    left = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"))
+    for statement in (_DELIVERIES, _MESSAGES):
+        while time.monotonic() < deadline:
+            deleted = sql.execute(statement)
+            total += deleted
+            if deleted < BATCH:
+                break
+    WebhookEndpoint.with_deleted.exclude(deleted_at=None).filter(~Exists(left)).delete()
+    return total

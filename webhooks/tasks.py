@@ -1,0 +1,18 @@
+"""Bells for the pump, and the nightly purge."""
+
+from celery import shared_task
+
+from . import drain as draining
+from . import retention
+
+
+@shared_task(name="webhooks.drain")
+def drain() -> None:
+    """Sends what is due, for a short while, unless another worker is at it."""
+    draining.drain()
+
+
+@shared_task(name="webhooks.purge")
+def purge() -> None:
+    """Deletes what is past its time."""
+    retention.purge()
