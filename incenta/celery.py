@@ -5,6 +5,7 @@ or late, no result is kept, and no task is scheduled by Celery's own countdowns.
 """
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
@@ -33,7 +34,6 @@ app.conf.update(
     broker_connection_timeout=1,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
@@ -41,12 +41,13 @@ app.conf.update(
     beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
 )
 if settings.CELERY_BROKER_URL.startswith("filesystem:"):
+    app.conf.broker_url = "filesystem://localhost"  # kombu warns of a URL without a host
     app.conf.broker_transport = "incenta.broker:Transport"
     app.conf.broker_transport_options = broker.prepare(settings.DATA_DIR / "broker")
 elif settings.CELERY_BROKER_URL.startswith(("redis:", "rediss:", "sentinel:")):
-    app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
+    app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 elif settings.CELERY_BROKER_URL.startswith(("amqp:", "amqps:", "pyamqp:")):
-    app.conf.broker_transport_options = {"read_timeout": 1, "write_timeout": 1, "max_retries": 0, "confirm_publish": False}
+    app.conf.broker_transport_options = {"read_timeout": 1, "write_timeout": 1, "max_retries": 0}
 app.autodiscover_tasks(["incenta.accounts", "incenta.api", "incenta.events", "incenta.dashboard"])
 app.autodiscover_tasks()
 
@@ -56,7 +57,15 @@ def every(task: str, seconds: float, **kwargs: Any) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": max(seconds, 10)}}
 
 
-app.conf.beat_schedule = {}
+app.conf.beat_schedule = {
+    "dispatch events": every("events.dispatch", 2),
+    "drain webhooks": every("webhooks.drain", 2),
+    "fold stats": every("referrals.fold_stats", 5),
+    "sweep rewards": every("referrals.sweep_rewards", 30),
+    "verify ledgers": every("incentives.verify_ledgers", 86_400),
+    "purge webhooks": every("webhooks.purge", 3_600),
+    "purge API records": every("api.purge", 3_600),
+}
 
 
 @celeryd_init.connect
@@ -65,6 +74,11 @@ def wait_as_worker(conf: Any, **_: Any) -> None:
     for name in ("socket_timeout", "read_timeout", "write_timeout", "max_retries"):
         conf.broker_transport_options.pop(name, None)
     conf.broker_connection_timeout = 4
+
+
+if lifeline.is_supervised():
+    # Root on one's own machine, or in a container, needs no telling at each start.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 
 @worker_process_init.connect
