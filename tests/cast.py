@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 
 from incenta.accounts import create_merchant
@@ -78,7 +78,8 @@ def merchant(name: str) -> Merchant:
 
 
 def caller(app: App, scope: str = "full") -> Caller:
-    _, secret = ApiKey.objects.issue(app, "tests", scope)
+    with transaction.atomic():
+        _, secret = ApiKey.objects.issue(app, "tests", scope)
     return Caller(app, secret)
 
 
