@@ -30,8 +30,9 @@ def not_found() -> NotFound:
 class LockedRewards:
     """Some rewards of one app, with the wallets of their users locked before them, and what is planned for them.
 
-    Lives inside a transaction. ``rewards`` maps id to the reward as it is under the lock, with what its face reads; ids of other
-    apps are simply absent. Verbs below change the rewards and plan; ``save`` writes all of it in a handful of statements.
+    Lives inside a transaction. ``rewards`` maps id to the reward as it is under the lock, with what its face reads;
+    ids of other apps are simply absent. Verbs below change the rewards and plan; ``save`` writes all of it in a
+    handful of statements.
     """
 
     def __init__(self, app: App, ids: Iterable[str], *, actor: str = ""):
@@ -70,7 +71,9 @@ class LockedRewards:
         self._changed[reward.pk] = reward
 
     def tell(self, reward: Reward, type: str, data: dict) -> None:
-        self._events.append(events.event(self.app, type, data, subject=("reward", reward.pk), actor=self.actor, occurred_at=self.now))
+        self._events.append(
+            events.event(self.app, type, data, subject=("reward", reward.pk), actor=self.actor, occurred_at=self.now)
+        )
 
     def post(self, reward: Reward) -> None:
         """PENDING → APPROVED: what was promised is the user's."""
@@ -94,7 +97,7 @@ class LockedRewards:
             self._deltas.append(
                 StatDelta(
                     app=self.app, campaign_id=reward.campaign_id, referral_id=reward.referral_id, asset=reward.asset,
-                    day=self.now.astimezone(ZoneInfo(self.app.timezone)).date(), reward_minor=-worth,
+                    day=conversion.converted_at.astimezone(ZoneInfo(self.app.timezone)).date(), reward_minor=-worth,
                 )
             )  # fmt: skip
         reward.status, reward.cancelled_at, reward.cancel_reason = RewardStatus.CANCELLED, self.now, reason
@@ -103,8 +106,8 @@ class LockedRewards:
         self.tell(reward, "REWARD_CANCELLED", faces_reward.reward_cancelled_data(reward))
 
     def pay_out(self, reward: Reward, reference: str | None, how: str) -> None:
-        """APPROVED → PAID. Of an earlier debt (a reversal of what was paid) as much is settled first as this reward can bear;
-        what the user's other approved rewards are worth is theirs, and bears nothing here."""
+        """APPROVED → PAID. Of an earlier debt (a reversal of what was paid) as much is settled first as this reward
+        can bear; what the user's other approved rewards are worth is theirs, and bears nothing here."""
         worth = reward.worth_minor
         payable = min(max(self.wallets[reward.user_id].available(reward.asset) - self._unpaid_beside(reward), 0), worth)
         if payable:
@@ -126,7 +129,9 @@ class LockedRewards:
         """What the other approved rewards of this user are worth, in this asset, as planned so far."""
         if self._unpaid is None:
             self._unpaid = defaultdict(int)
-            others = self.app.rewards.filter(status=RewardStatus.APPROVED, user_id__in=[wallet.user_id for wallet in self.wallets])
+            others = self.app.rewards.filter(
+                status=RewardStatus.APPROVED, user_id__in=[wallet.user_id for wallet in self.wallets]
+            )
             sums = others.exclude(pk__in=self.rewards).values_list("user_id", "asset")
             for user_id, asset, minor in sums.annotate(minor=Sum(F("amount_minor") - F("reversed_minor"))):
                 self._unpaid[user_id, asset] += int(minor)
@@ -152,6 +157,8 @@ class LockedRewards:
             StatDelta.objects.bulk_create(self._deltas)
         events.write(self._events)
         for campaign_id, minor in sorted(self._freed.items()):
-            CampaignSpend.objects.filter(app=self.app, campaign=campaign_id).update(promised_minor=F("promised_minor") - minor)
+            CampaignSpend.objects.filter(app=self.app, campaign=campaign_id).update(
+                promised_minor=F("promised_minor") - minor
+            )
         self._changed, self._deltas, self._events = {}, [], []
         self._freed.clear()
