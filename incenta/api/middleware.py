@@ -8,7 +8,7 @@ from django.core.signals import request_started
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import Resolver404, get_resolver
 
-from incenta.api import authentication, errors, request_log
+from incenta.api import authentication, errors, metering, request_log
 from incenta.api.json import LARGEST_BODY, TooLarge
 from incenta.errors import InvalidInput
 from incenta.ids import new_id
@@ -84,6 +84,8 @@ class ApiMiddleware:
             if authentication.may_use(key.app, origin):
                 headers["Access-Control-Allow-Origin"] = origin
                 headers["Access-Control-Expose-Headers"] = EXPOSED
+        if response.status_code >= 500:
+            metering.forgive(request)
         # Django would log every 4xx a second time
         response._has_been_logged = True
         request_log.note(request, response, time.perf_counter() - started)

@@ -7,6 +7,7 @@ its ``Idempotency-Key`` tells which.
 
 import logging
 import random
+import select
 import time
 from collections.abc import Callable
 
@@ -43,19 +44,37 @@ def _is_outermost() -> bool:
     return not connection.in_atomic_block
 
 
-def read(call: Callable, handler: Callable) -> HttpResponse:
-    """Runs a handler that only reads; once more if the persistent connection turns out to be dead."""
+def read(call: Callable, *given):
+    """``call(*given)``, which only reads; once more if the persistent connection turns out to be dead.
+
+    Raises ``Unavailable`` where the second connection is no better.
+    """
     try:
-        return call(handler)
+        return call(*given)
     except (OperationalError, InterfaceError) as error:
         if not _is_outermost() or not (_is_lost(error) or _is_collision(error)):
             raise
         if _is_lost(error):
             connection.close()
     try:
-        return call(handler)
-    except InterfaceError as error:
+        return call(*given)
+    except (OperationalError, InterfaceError) as error:
+        connection.close_if_unusable_or_obsolete()
         raise errors.Unavailable from error
+
+
+def _check_connection() -> None:
+    """Raises ``OperationalError`` where the server has hung up already: better known before COMMIT than after it.
+
+    A server says nothing unasked, except that it is going. Looking for that costs no statement.
+    """
+    if connection.connection is None:
+        return  # closed in the handler: Django tells so at the end of the block
+    poll = select.poll()
+    poll.register(connection.connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
 
 
 class _Run:
@@ -89,6 +108,7 @@ def write(request, call: Callable, handler: Callable, *, answers_secret: bool = 
                 response = call(handler)
                 if claim is not None and response.status_code < 500 and not claim.keep(response):
                     raise idempotency.Overtaken
+                _check_connection()
                 run.committing = True
             return response
         except idempotency.Overtaken:

@@ -69,7 +69,7 @@ class ApiView(APIView):
         request.api_view = self
         try:
             if not self.public:
-                self._admit(view_request)
+                transactions.read(self._admit, view_request)
             method = request.method
             handler = getattr(self, method.lower(), None) if method.lower() in self.http_method_names else None
             if handler is None:

@@ -74,6 +74,8 @@ def _fresh_process():
     forget()
     yield
     forget()
+    if not connection.in_atomic_block and connection.errors_occurred:
+        connection.close()  # the test may have killed it
 
 
 @pytest.fixture
