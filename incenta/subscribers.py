@@ -5,6 +5,7 @@ Each takes a batch of events, runs in the transaction that marks them dispatched
 
 from incenta.accounts import participants
 from incenta.events.dispatch import Subscriber
+from referrals import maturing
 from webhooks.fanout import fan_out
 
 
@@ -19,4 +20,5 @@ SUBSCRIBERS: dict[str, list[Subscriber]] = {
     "*": [fan_out],
     "REFERRAL_CREATED": [meet_people],
     "REFERRAL_CONVERTED": [meet_people],
+    "REWARD_CREATED": [maturing.ring_for],
 }
