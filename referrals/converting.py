@@ -32,7 +32,8 @@ WHERE r.app_id = %(app_id)s AND r.code_key = %(code_key)s
 """
 
 # Read after the wallets are locked: whoever converted before us through this referrer has committed by now. The counts are
-# bounded by what the rules ask for, so a referrer with a million conversions costs no more than one with ten.
+# bounded by what the rules ask for, so a referrer with a million conversions costs no more than one with ten. The budget's row
+# is locked here too, after the wallets: whoever waits for it reads the newest sum, and nothing else here is of other referrers.
 _READ = """
 SELECT
   (SELECT id FROM referrals_conversion WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id = %(referee_id)s),
@@ -54,10 +55,10 @@ SELECT
   CASE WHEN %(reward_most)s::int > 0 AND %(upline_id)s::text IS NOT NULL THEN (
     SELECT count(*) FROM (SELECT FROM referrals_reward
       WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(upline_id)s AND side = 'REFERRER' AND status <> 'CANCELLED'
-      LIMIT %(reward_most)s::int) r) ELSE 0 END
+      LIMIT %(reward_most)s::int) r) ELSE 0 END,
+  CASE WHEN %(budgeted)s THEN (
+    SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END
 """
-
-_PROMISED = "SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE"
 
 _WRITE = f"""
 WITH made AS (
@@ -157,8 +158,9 @@ def convert(
             "converted_at": converted_at,
             "tier_most": rules.tiers[-1].min_conversions if rules.tiers else 0,
             "reward_most": rules.max_rewards_per_referrer or 0,
+            "budgeted": rules.budget_minor is not None,
         }
-        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline = sql.row(_READ, asked)
+        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised = sql.row(_READ, asked)
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
         rules.require_open(converted_at)
@@ -174,7 +176,7 @@ def convert(
             upline_id=upline_id,
             earlier_conversions=earlier,
             rewards_of={referrer_id: rewards_of_referrer} | ({upline_id: rewards_of_upline} if upline_id else {}),
-            promised_minor=sql.row(_PROMISED, asked)[0] if rules.budget_minor is not None else 0,
+            promised_minor=promised,
         )
         decision = rewarding.decide(rules, facts)
         first_award = next((award for award in decision.awards if award.side == "REFERRER" and award.level == 1), None)
