@@ -70,7 +70,7 @@ class Result:
 
     def without_details(self) -> "Result":
         """What is left to record when the receiver's answer will not go into the database."""
-        return Result(**asdict(self) | {"request_headers": {}, "response_headers": {}, "response_body": ""})
+        return Result(**asdict(self) | {"ip": None, "request_headers": {}, "response_headers": {}, "response_body": ""})
 
 
 # Locks the health rows first, so that caps hold across processes; an endpoint that another pump is busy with is skipped.

@@ -13,13 +13,19 @@ logger = logging.getLogger("incenta.events.doorbell")
 
 PAUSE_S = 0.2
 """Between two publications; what rings meanwhile is told by the next one."""
+TIMEOUTS = {"socket_timeout": 1, "socket_connect_timeout": 1, "read_timeout": 1, "write_timeout": 1, "max_retries": 0}
+"""Redis reads the first two, AMQP the next two. Set here too, for a worker has none for its own waiting."""
 
 
 class Doorbell:
-    """Rings for one Celery task, named because the ground does not know the tasks of the rooms above."""
+    """Rings for one Celery task, named because the ground does not know the tasks of the rooms above.
 
-    def __init__(self, task: str):
+    ``broker``: its URL, where it is not the one of the settings.
+    """
+
+    def __init__(self, task: str, *, broker: str | None = None):
         self.task = task
+        self.broker = broker
         self.published = 0
         self.errors = 0
         self._forget()
@@ -56,5 +62,5 @@ class Doorbell:
         from incenta.celery import app
 
         # a connection of its own: pooled ones go stale when the broker restarts, and are shared with a forked parent
-        with app.connection_for_write() as connection:
+        with app.connection_for_write(self.broker, connect_timeout=1, transport_options=TIMEOUTS) as connection:
             app.send_task(self.task, connection=connection, retry=False, ignore_result=True, expires=10)

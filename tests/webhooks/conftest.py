@@ -13,8 +13,9 @@ import pytest
 from django.db import connections, transaction
 
 from incenta import events
-from incenta.events.dispatch import dispatch
+from incenta.events import dispatch as dispatching
 from tests.cast import himal, rival  # noqa: F401 - fixtures
+from webhooks.fanout import fan_out
 from webhooks.models import WebhookDelivery, WebhookEndpoint
 from webhooks.pump import Pump
 from webhooks.transport import Sender
@@ -133,6 +134,11 @@ def on_own_connection(work: Callable[[], object]) -> object:
         return pool.submit(run).result()
 
 
+def dispatch() -> int:
+    """Fans out what has happened. The other rooms' subscribers are theirs to test: these events are made of thin air."""
+    return dispatching.dispatch({"*": [fan_out]})
+
+
 def pump(**options) -> int:
     """Runs a pump until there is nothing to send. Answers how many requests it made."""
     return on_own_connection(lambda: asyncio.run(Pump(**{"leaves_when_idle_s": 0.15} | options).run()))
@@ -151,4 +157,4 @@ def make_due(**filters) -> None:
     WebhookDelivery.objects.filter(state="pending", **filters).update(next_at=Now())
 
 
-__all__ = ["Received", "Receiver", "Sender", "endpoint_of", "happen", "make_due", "on_own_connection", "pump", "send_all"]
+__all__ = ["Received", "Receiver", "Sender", "dispatch", "endpoint_of", "happen", "make_due", "on_own_connection", "pump", "send_all"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import subprocess
 from datetime import timedelta
 
@@ -12,11 +13,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from incenta import clock, events
-from incenta.events.dispatch import dispatch
 from incenta.events.models import Event
+from webhooks import retention
+from webhooks.fanout import fan_out
 from webhooks.models import State, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage, WebhookSecret
 
-from .conftest import endpoint_of, happen, make_due, pump, send_all
+from .conftest import dispatch, endpoint_of, happen, make_due, pump, send_all
 
 JSON_STRINGIFY = """
 const [secret, body] = JSON.parse(require('fs').readFileSync(0, 'utf8'))
@@ -48,8 +50,6 @@ def test_an_event_arrives_with_the_promised_body_and_headers(shop, receiver):
 
 @pytest.mark.node
 def test_the_documented_verifier_accepts_it(shop, receiver, node):
-    import json
-
     _, secret = endpoint_of(shop, receiver.url())
     happen(shop, data={"amount": 1e-6, "big": 2**60, "10": [1.0, -0.0], "9": {"b": "\u2028", "1": None}, "é": "\x7f"})
     send_all()
@@ -125,8 +125,6 @@ def test_an_event_without_a_transaction_is_refused(shop):
 
 
 def test_fanning_out_twice_makes_one_delivery_and_keeps_the_first_bytes(shop, receiver):
-    from webhooks.fanout import fan_out
-
     endpoint_of(shop, receiver.url())
     happen(shop)
     dispatch()
@@ -390,8 +388,6 @@ def test_a_test_goes_through_the_real_pipeline_and_is_not_retried(shop, receiver
 
 
 def test_the_purge_takes_the_old_and_leaves_the_rest(shop, receiver):
-    from webhooks import retention
-
     endpoint, _ = endpoint_of(shop, receiver.url("/old"))
     happen(shop, count=2)
     send_all()
