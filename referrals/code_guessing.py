@@ -27,7 +27,7 @@ def refuse_guesser(key: ApiKey) -> None:
 def count_miss(key: ApiKey) -> None:
     """Counts a code that does not exist. Raises ``TooManyRequests`` where it was one too many.
 
-    Must not be rolled back with the answer: commit, whatever is answered.
+    The count is kept in the caller's transaction: commit it, whatever is answered.
     """
     minute = _minute()
     if meter.take(f"rate:codes:{key.pk}", MISSES_PER_MINUTE, minute * 60, MISSES_PER_MINUTE) is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Sum
+from django.db.models.functions import Greatest
 
 from incenta import events
 from incenta.accounts.models import App
@@ -157,8 +158,7 @@ class LockedRewards:
             StatDelta.objects.bulk_create(self._deltas)
         events.write(self._events)
         for campaign_id, minor in sorted(self._freed.items()):
-            CampaignSpend.objects.filter(app=self.app, campaign=campaign_id).update(
-                promised_minor=F("promised_minor") - minor
-            )
+            spend = CampaignSpend.objects.filter(app=self.app, campaign=campaign_id)
+            spend.update(promised_minor=Greatest(F("promised_minor") - minor, 0))
         self._changed, self._deltas, self._events = {}, [], []
         self._freed.clear()

@@ -248,7 +248,7 @@ def redeem(
 def by_code(app: App, code: str) -> Reward | None:
     """The reward with this code, typed in any case, ready for its face; ``None`` where there is none."""
     key = discount_code.key_of(code)
-    if not key or len(key) > discount_code.LONGEST:
+    if not key.isprintable() or not 0 < len(key) <= discount_code.LONGEST:
         return None
     return app.rewards.select_related(*faces_reward.SHOWN).filter(code_key=key).first()
 

@@ -9,7 +9,7 @@ from incenta.api import errors
 from incenta.api.fields import Text, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, TruthFilter, check_parameters
 from incenta.api.views import ApiRequest, ApiView
-from incenta.errors import DomainError, InvalidInput
+from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
 from referrals import code_guessing, discount_code, reward_state, rewards
 from referrals.faces_reward import SHOWN, code_face, reward_face
@@ -255,7 +255,9 @@ class RedeemReward(ApiView):
             code_guessing.refuse_guesser(request.api_key)
             found = rewards.by_code(request.app, code)
             if found is None:
-                return self._miss(request)
+                code_guessing.count_miss(request.api_key)
+                # answered, not raised: raising would roll the count back
+                return errors.answer(not_found(), request.request_id)
             reward_id = found.pk
         reward = rewards.redeem(
             request.app,
@@ -265,12 +267,3 @@ class RedeemReward(ApiView):
             actor=request.api_key.pk,
         )
         return _done(request, reward)
-
-    def _miss(self, request: ApiRequest):
-        refusal: DomainError = not_found()
-        try:
-            code_guessing.count_miss(request.api_key)
-        except DomainError as too_many:
-            refusal = too_many
-        # answered, not raised: raising would roll the count back
-        return errors.answer(refusal, request.request_id)
