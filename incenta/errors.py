@@ -70,3 +70,8 @@ class TooManyRequests(DomainError):
     def __init__(self, code: str, message: str, *, retry_after: int, details: dict | None = None):
         super().__init__(code, message, details=details)
         self.retry_after = retry_after
+
+
+class Overtaken(Exception):
+    """Somebody else committed what was about to be written, after it was looked for: nothing of this transaction may be kept,
+    and all of it may be tried again in a new one, which finds what the other wrote."""

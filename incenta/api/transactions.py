@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpResponse
 
 from incenta.api import errors, idempotency
-from incenta.errors import DomainError
+from incenta.errors import DomainError, Overtaken
 
 logger = logging.getLogger("incenta.api")
 
@@ -106,12 +106,12 @@ def write(request, call: Callable, handler: Callable, *, answers_secret: bool = 
                 if claim is not None and (replay := claim.replay()) is not None:
                     return replay
                 response = call(handler)
-                if claim is not None and response.status_code < 500 and not claim.keep(response):
+                if claim is not None and idempotency.is_final(response.status_code) and not claim.keep(response):
                     raise idempotency.Overtaken
                 _check_connection()
                 run.committing = True
             return response
-        except idempotency.Overtaken:
+        except (idempotency.Overtaken, Overtaken):
             continue  # somebody with the same key has committed since we looked: the next run finds the answer
         except (OperationalError, InterfaceError) as error:
             if run.committed:

@@ -2,8 +2,13 @@
 
 from django.urls import path
 
+from . import actions, events
 from .ledger import LedgerVerify
 
 urlpatterns = [
+    path("incentives/actions", actions.Actions.as_view()),
+    path("incentives/actions/<str:key>", actions.ActionDetail.as_view()),
+    path("incentives/events", events.Events.as_view()),
+    path("incentives/events/bulk", events.BulkEvents.as_view()),
     path("incentives/ledger/verify", LedgerVerify.as_view(), name="ledger_verify"),
 ]

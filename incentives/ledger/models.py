@@ -90,7 +90,7 @@ class Transfer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["wallet", "seq"], name="transfer_seq"),
             models.UniqueConstraint(fields=["app", "idem"], condition=Q(idem__isnull=False), name="transfer_idem"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_amount_positive"),
+            models.CheckConstraint(condition=Q(amount__gt=0, seq__gt=0), name="transfer_amount_positive"),
             models.CheckConstraint(condition=Q(held_after__gte=0), name="transfer_held_not_negative"),
             models.CheckConstraint(
                 condition=reduce(or_, (Q(kind=k.name, source=k.source, target=k.target) for k in KINDS.values())),

@@ -2,4 +2,28 @@
 
 from incentives.ledger.models import Hold, Lot, LotUse, Transfer, Wallet
 
-__all__ = ["Hold", "Lot", "LotUse", "Transfer", "Wallet"]
+from .activity import ActionTally, Activity, Grant, Standing
+from .board import BoardBucket, BoardDelta, BoardScore, Period
+from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
+
+__all__ = [
+    "Action",
+    "ActionTally",
+    "Activity",
+    "Badge",
+    "BoardBucket",
+    "BoardDelta",
+    "BoardScore",
+    "Grant",
+    "Hold",
+    "Level",
+    "Lot",
+    "LotUse",
+    "Milestone",
+    "Period",
+    "RuleChange",
+    "Rulebook",
+    "Standing",
+    "Transfer",
+    "Wallet",
+]
