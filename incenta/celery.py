@@ -9,7 +9,6 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.schedules import crontab
 from celery.signals import celeryd_init, worker_process_init
 from kombu import Queue
 

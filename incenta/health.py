@@ -29,8 +29,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 where every check passes, else 503: ``{"status", "checks": {name: {"ok", …}}}``."""
     checks = {name: _run(check) for name, check in CHECKS.items()}
     ready = all(check["ok"] for check in checks.values())
-    response = JsonResponse({"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503)
-    response._has_been_logged = True  # type: ignore[attr-defined] - whoever asks has the answer: Django need not log it as an error
+    response = JsonResponse(
+        {"status": "ok" if ready else "unavailable", "checks": checks}, status=200 if ready else 503
+    )
+    response._has_been_logged = True  # type: ignore[attr-defined] - whoever asked has the answer
     return response
 
 
@@ -71,7 +73,9 @@ def _broker() -> dict[str, Any]:
 
 def _events() -> dict[str, Any]:
     """``oldestUndispatchedSeconds``: how far delivery is behind, 0 where nothing waits. Late events alone are no failure."""
-    age = _one("SELECT extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM events_event WHERE dispatched_at IS NULL")
+    age = _one(
+        "SELECT extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM events_event WHERE dispatched_at IS NULL"
+    )
     return {"oldestUndispatchedSeconds": round(max(float(age or 0), 0), 3)}
 
 

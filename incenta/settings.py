@@ -15,8 +15,17 @@ env = environ.Env()
 if (BASE_DIR / ".env").exists():
     environ.Env.read_env(BASE_DIR / ".env")
 
+
+def flag(name: str, default: bool) -> bool:
+    """A yes or no. django-environ takes any misspelt yes for a no."""
+    value = env.str(name, default="").strip().lower() or str(default).lower()
+    if value not in {"true", "1", "yes", "on", "false", "0", "no", "off"}:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return value in {"true", "1", "yes", "on"}
+
+
 DATA_DIR = Path(env.str("INCENTA_DATA_DIR", default=str(BASE_DIR / ".data")))
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
     if not DEBUG:
@@ -133,7 +142,7 @@ if env.str("DATABASE_URL", default=""):
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name.")
 else:
     DATABASES = {
-        "default": embedded.database_settings(DATA_DIR, disposable=env.bool("INCENTA_DISPOSABLE_DATABASE", default=False))
+        "default": embedded.database_settings(DATA_DIR, disposable=flag("INCENTA_DISPOSABLE_DATABASE", default=False))
     }
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
 DATABASES["default"].setdefault("OPTIONS", {})
@@ -191,15 +200,16 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [],  # no component for every list of words
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 IDEMPOTENCY_KEEP_HOURS = 72
-BEHIND_PROXY = env.bool("INCENTA_BEHIND_PROXY", default=False)
+BEHIND_PROXY = flag("INCENTA_BEHIND_PROXY", default=False)
 """Whether a proxy of ours stands in front: the last entry of X-Forwarded-For is then the caller's address."""
 REQUEST_LOG_KEEP_DAYS = 30
 
 # --- webhooks -------------------------------------------------------------------------------------------------------
-ALLOW_PRIVATE_WEBHOOKS = env.bool("INCENTA_ALLOW_PRIVATE_WEBHOOKS", default=False)
+ALLOW_PRIVATE_WEBHOOKS = flag("INCENTA_ALLOW_PRIVATE_WEBHOOKS", default=False)
 if ALLOW_PRIVATE_WEBHOOKS and not DEBUG:
     raise ImproperlyConfigured("INCENTA_ALLOW_PRIVATE_WEBHOOKS is for development: it opens the inner network to merchants.")
 ENCRYPTION_KEYS = env.list("INCENTA_ENCRYPTION_KEYS", default=[])
@@ -227,7 +237,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if not DEBUG:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -235,7 +245,7 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     CSRF_TRUSTED_ORIGINS = [BASE_URL]
-    if env.bool("INCENTA_BEHIND_PROXY", default=False):
+    if flag("INCENTA_BEHIND_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- words, time, files ---------------------------------------------------------------------------------------------

@@ -2,31 +2,34 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
 
 
-def chromium() -> str | None:
+def find_chromium() -> str | None:
     """The path of a Chromium or Chrome."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
-def redis_server() -> str | None:
+def find_redis_server() -> str | None:
     return shutil.which("redis-server")
 
 
-def node() -> str | None:
+def find_node() -> str | None:
     return shutil.which("node")
 
 
 NEEDS: dict[str, tuple[str, Callable[[], str | None]]] = {
-    "browser": ("Chromium", cache(chromium)),
-    "redis": ("Redis", cache(redis_server)),
-    "node": ("Node", cache(node)),
+    "browser": ("Chromium", cache(find_chromium)),
+    "redis": ("Redis", cache(find_redis_server)),
+    "node": ("Node", cache(find_node)),
 }
 """Marker -> what it needs, and how to find it."""
 
@@ -51,3 +54,42 @@ def pytest_terminal_summary(terminalreporter) -> None:
             terminalreporter.write_line(f"{reason} {sum(files.values())} tests:")
             for file, count in files.items():
                 terminalreporter.write_line(f"    {file} ({count})")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; the test is marked ``browser``."""
+    return find_chromium() or pytest.skip("Chromium is not installed.")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of Node; the test is marked ``node``."""
+    return find_node() or pytest.skip("Node is not installed.")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address and the process of a Redis server of this worker's own; the test is marked ``redis``."""
+    program = find_redis_server() or pytest.skip("Redis is not installed.")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = str(tmp_path_factory.mktemp("redis"))
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}/0", server
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server) -> str:
+    """The address of a Redis server of this worker's own; the test is marked ``redis``."""
+    return redis_server[0]

@@ -17,9 +17,9 @@ os.environ |= {
     "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "false",
 }
 
-from incenta.database.embedded import Cluster  # noqa: E402
-from incenta.settings import *  # noqa: E402, F403
-from incenta.settings import DATA_DIR, DATABASES  # noqa: E402
+from incenta.database.embedded import Cluster
+from incenta.settings import *  # noqa: F403
+from incenta.settings import DATA_DIR, DATABASES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -3,6 +3,7 @@
 So importing the settings starts nothing, and a server that was stopped or killed is back at the next connection.
 """
 
+import time
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -12,5 +13,11 @@ from incenta.database.embedded import Cluster
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        Cluster(**self.settings_dict["EMBEDDED"]).ensure_running()
-        return super().get_new_connection(conn_params)
+        cluster = Cluster(**self.settings_dict["EMBEDDED"])
+        cluster.ensure_running()
+        try:
+            return super().get_new_connection(conn_params)
+        except self.Database.OperationalError:  # it went between the two: killed, or stopping
+            time.sleep(0.1)
+            cluster.ensure_running()
+            return super().get_new_connection(conn_params)

@@ -86,7 +86,7 @@ def socket_dir(home: Path) -> Path:
     """``home``, or a short path of the same owner where the system's limit on socket names would not allow it."""
     if len(os.fsencode(home / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH:
         return home
-    return Path("/tmp") / f"incenta-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"
+    return Path("/tmp") / f"incenta-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"  # noqa: S108 - private, and its owner is checked
 
 
 class Cluster:
@@ -210,7 +210,9 @@ class Cluster:
         for name in SYSTEM_USERS:
             with suppress(KeyError):
                 return pwd.getpwnam(name)
-        raise DatabaseDidNotStart(f"PostgreSQL does not run as root, and there is none of the users {', '.join(SYSTEM_USERS)}.")
+        raise DatabaseDidNotStart(
+            f"PostgreSQL does not run as root, and there is none of the users {', '.join(SYSTEM_USERS)}."
+        )
 
     def _start(self, user: pwd.struct_passwd | None, deadline: float) -> None:
         if not (self.data / "PG_VERSION").exists():
@@ -221,7 +223,9 @@ class Cluster:
         arguments = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
         while self.pid() is None:
             self._clear_stale_files()
-            done = self._run("pg_ctl", "start", "-w", "-t", "60", "-D", self.data, "-l", self.log, "-o", arguments, user=user)
+            done = self._run(
+                "pg_ctl", "start", "-w", "-t", "60", "-D", self.data, "-l", self.log, "-o", arguments, user=user
+            )
             if done.returncode == 0:
                 break
             # Back ends of a server that was killed take a moment to notice; they hold its memory until they do.
@@ -230,7 +234,9 @@ class Cluster:
             time.sleep(0.2)
         while self._identity() is None:
             if time.monotonic() > deadline or self.pid() is None:
-                raise DatabaseDidNotStart(f"The server did not become ready.\n--- the end of {self.log}:\n{self._log_tail()}")
+                raise DatabaseDidNotStart(
+                    f"The server did not become ready.\n--- the end of {self.log}:\n{self._log_tail()}"
+                )
             time.sleep(0.05)
 
     def _create(self, user: pwd.struct_passwd | None) -> None:
@@ -268,7 +274,13 @@ class Cluster:
     def _create_database(self) -> None:
         import psycopg
 
-        where = {"host": str(self.socket_dir), "port": PORT, "user": SUPERUSER, "dbname": "postgres", "connect_timeout": 30}
+        where: dict[str, Any] = {
+            "host": str(self.socket_dir),
+            "port": PORT,
+            "user": SUPERUSER,
+            "dbname": "postgres",
+            "connect_timeout": 30,
+        }
         with psycopg.connect(**where, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone():
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(self.database)))
@@ -276,11 +288,15 @@ class Cluster:
     def _stop(self, user: pwd.struct_passwd | None) -> None:
         (self.home / "ready").unlink(missing_ok=True)
         for mode in ("fast", "immediate"):
-            if self.pid() is None:
-                return
-            self._run("pg_ctl", "stop", "-w", "-t", "20", "-m", mode, "-D", self.data, user=user)
+            if self.pid() is not None:
+                self._run("pg_ctl", "stop", "-w", "-t", "20", "-m", mode, "-D", self.data, user=user)
+        if self.socket_dir != self.home:
+            with suppress(OSError):
+                self.socket_dir.rmdir()
 
-    def _run(self, program: str, *arguments: object, user: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, program: str, *arguments: object, user: pwd.struct_passwd | None
+    ) -> subprocess.CompletedProcess[str]:
         # A session of its own, so that Ctrl-C in the terminal of whoever starts it does not reach the server.
         identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         return subprocess.run(
@@ -315,7 +331,9 @@ def _open_the_way(path: Path, user: pwd.struct_passwd) -> None:
 
 def _make_readable(programs: Path) -> None:
     """Undoes a strict umask at installation, where there was one."""
-    if (programs / "bin" / "postgres").stat().st_mode & stat.S_IROTH and (programs / "lib").stat().st_mode & stat.S_IROTH:
+    if (programs / "bin" / "postgres").stat().st_mode & stat.S_IROTH and (
+        programs / "lib"
+    ).stat().st_mode & stat.S_IROTH:
         return
     for path in [programs, *programs.rglob("*")]:
         mode = path.stat().st_mode

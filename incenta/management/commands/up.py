@@ -99,7 +99,10 @@ class Command(BaseCommand):
     def welcome(self, family: "Family") -> None:
         url = f"http://{settings.BIND_ADDRESS}:{settings.PORT}"
         complaint = family.wait_until_ready(f"{url}/readyz")
-        lines = [f"Incenta is running at {url}" if not complaint else f"Incenta is running at {url}, but: {complaint}", ""]
+        lines = [
+            f"Incenta is running at {url}" if not complaint else f"Incenta is running at {url}, but: {complaint}",
+            "",
+        ]
         if self.demo:
             lines += [
                 f"Dashboard   {url}/dashboard/",
@@ -108,11 +111,11 @@ class Command(BaseCommand):
                 f"            {self.demo['testApiKey']}   (sandbox)",
                 f"API         {url}/v1/   described by {url}/v1/openapi.json",
                 "",
-                "Make asha a referrer:",
+                "Give a user of yours a referral link:",
                 "",
                 f"  curl {url}/v1/referrals \\",
                 f"    -H 'x-api-key: {self.demo['apiKey']}' -H 'Content-Type: application/json' \\",
-                f"""    -d '{{"campaignId": "{self.demo["campaignId"]}", "referrerId": "asha"}}'""",
+                f"""    -d '{{"campaignId": "{self.demo["campaignId"]}", "referrerId": "user-1"}}'""",
                 "",
             ]
         lines += [f"Logs        {settings.DATA_DIR / 'log'}", "Ctrl-C stops everything."]
@@ -310,7 +313,9 @@ def wait_for_port(host: str, port: int, patience: float) -> None:
                 probe.bind((host, port))
                 return
             except PermissionError:
-                raise CommandError(f"Port {port} may not be opened by this user. Take another: make run PORT=8001") from None
+                raise CommandError(
+                    f"Port {port} may not be opened by this user. Take another: make run PORT=8001"
+                ) from None
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise CommandError(
@@ -327,5 +332,3 @@ def follow_make() -> None:
 
 def _stop(signum: int, frame: FrameType | None) -> None:
     raise Stopped
-
-
