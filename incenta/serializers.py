@@ -53,7 +53,7 @@ class Serializer(serializers.Serializer):
         known = self._known_names
         unknown = [key for key in data if key not in known]
         if unknown:
-            raise ValidationError(
+            raise _Named(
                 {
                     str(key)[:100]: [ErrorDetail("Is not a field of this request.", "unknown_field")]
                     for key in unknown[:20]

@@ -36,6 +36,27 @@ class MoneyNumber(serializers.Field):
     def to_representation(self, value):
         return value
 
+    def json_schema(self) -> dict:
+        return {"type": "number", "minimum": 0, "maximum": money.LARGEST}
+
+
+class WholeNumber(serializers.IntegerField):
+    """A whole JSON number, 5 or 5.0. Numbers in quotes are refused, as ``MoneyNumber`` refuses them."""
+
+    def to_internal_value(self, data: object) -> int:
+        if isinstance(data, bool) or not isinstance(data, int | float) or data != data // 1:
+            self.fail("invalid")
+        return int(data)
+
+
+class Truth(serializers.BooleanField):
+    """``true`` or ``false``, and nothing that merely sounds like it."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
 
 class Moment(serializers.Field):
     """A time: in, ISO 8601 with its zone; out, UTC with milliseconds and ``Z``."""
@@ -48,6 +69,9 @@ class Moment(serializers.Field):
 
     def to_representation(self, value):
         return clock.iso(value)
+
+    def json_schema(self) -> dict:
+        return {"type": "string", "format": "date-time"}
 
 
 class Text(serializers.Field):
@@ -67,6 +91,9 @@ class Text(serializers.Field):
     def to_representation(self, value):
         return value
 
+    def json_schema(self) -> dict:
+        return {"type": "string", "minLength": self.min_length, "maxLength": self.max_length}
+
 
 class UserId(Text):
     """The client's own id of a person: 1 to 255 characters, never parsed, spaces and all."""
@@ -84,6 +111,9 @@ class Metadata(serializers.Field):
 
     def to_representation(self, value):
         return value
+
+    def json_schema(self) -> dict:
+        return {"type": "object", "additionalProperties": True}
 
 
 class Context(serializers.Field):
@@ -136,3 +166,10 @@ class Context(serializers.Field):
 
     def to_representation(self, value):
         return value
+
+    def json_schema(self) -> dict:
+        parts = {name: {"type": ["string", "null"], "minLength": 1, "maxLength": n} for name, n in self.LONGEST.items()}
+        parts["ip"] |= {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"type": "null"}]}
+        parts["country"] |= {"pattern": "^[A-Za-z]{2}$"}
+        parts["email"] |= {"format": "email"}
+        return {"type": "object", "properties": parts, "additionalProperties": False}

@@ -116,6 +116,11 @@ def claim(request, *, is_secret: bool = False) -> Claim | None:
     return Claim(request.app.id, key, request_hash.digest(), is_secret=is_secret)
 
 
+def is_final(status: int) -> bool:
+    """Whether an answer that a handler gave with this status is the answer for good."""
+    return status < 500 and status != 429
+
+
 def is_remembered(error: DomainError) -> bool:
     """Whether a refusal is the answer to the request for good. What was refused before it began is not: it may be sent
     again, corrected, with the same key."""

@@ -130,8 +130,8 @@ def _read_cursor(text: str, length: int) -> list:
 
 
 class ListView(ApiView):
-    """``GET`` of a list. A subclass names ``plural``, ``get_queryset()`` (which starts at ``request.app``) and how one
-    item looks: a ``serializer_class``, or ``face(item)``.
+    """``GET`` of a list. A subclass names ``plural``, ``get_queryset()`` (which starts at ``request.app``) and
+    ``face(item)``, or ``faces(items)``.
 
     Answers ``{"<plural>": […], "pagination": {page, limit, totalItems, totalPages, nextCursor}}``; with ``?cursor=``
     (empty for the start) ``pagination`` is ``{limit, nextCursor}`` and nothing is counted.
@@ -139,7 +139,6 @@ class ListView(ApiView):
 
     plural: str
     filterset_class: type[FilterSet] | None = None
-    serializer_class: type | None = None
     order: tuple[str, ...] = ("-id",)
     """Fields that together are unique and never null, all rising or all falling. Ids are in order of creation."""
     parameters: frozenset[str] | set[str] = frozenset()
@@ -149,7 +148,8 @@ class ListView(ApiView):
         raise NotImplementedError
 
     def face(self, item: Any) -> dict:
-        return self.serializer_class.show(item)
+        """How one item looks."""
+        raise NotImplementedError
 
     def faces(self, items: list) -> list[dict]:
         """All items of one page; override to fetch what they share in one query."""

@@ -1,20 +1,375 @@
-"""The API's description, OpenAPI 3.1, made from the views once a process."""
+"""The API's description, OpenAPI 3.1, made from the views once a process.
 
+Addresses, parameters and request bodies come from the routes, filters and serializers themselves; answers from the
+rooms' ``api/examples.py``. What all have in common (keys, errors, limits) is described once.
+"""
+
+import importlib
+import re
+import threading
+from typing import Any
+
+import django_filters
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
-from rest_framework.response import Response
+from rest_framework import serializers
 
+from incenta.api import lists
+from incenta.api.examples import Face, Free, Nullable, Operation, Sometimes, example_of, schema_of
+from incenta.api.json import dumps
 from incenta.api.views import ApiView
+from incenta.events.catalogue import EVENT_TYPES
+from incenta.serializers import Serializer, camel
+
+ERROR = Face(
+    "Error",
+    {
+        "error": "Referral code not found",
+        "code": "referral_not_found",
+        "details": Free({}),
+        "requestId": "req_01m831b2qts05fen4vdq67f4qp",
+    },
+)
+PAGINATION = Face(
+    "Pagination",
+    {
+        "page": Sometimes(1),
+        "limit": 25,
+        "totalItems": Sometimes(120),
+        "totalPages": Sometimes(5),
+        "nextCursor": Nullable("WyJyZWZfMDFtODMxYjJxdHMwNWZlbjR2ZHE2N2Y0cXAiXQ"),
+    },
+)
+REFUSALS = {
+    400: ("BadRequest", "The input is not valid, or the present state does not allow it. `details` names the fields."),
+    401: ("Unauthorized", "There is no API key, or it is not valid."),
+    403: ("Forbidden", "The app is suspended, or the key's scope does not reach this."),
+    404: ("NotFound", "There is no such thing in this app."),
+    409: ("Conflict", "The present state refuses it; `code` says why."),
+    413: ("BodyTooLarge", "The body is over 1 MiB."),
+    415: ("UnsupportedMediaType", "The body is not JSON."),
+    422: ("IdempotencyKeyReused", "The `Idempotency-Key` was used for a different request."),
+    429: ("TooManyRequests", "A limit is reached. `Retry-After` tells when to come again, in seconds."),
+    500: ("InternalError", "A fault of ours. Quote `requestId` when you report it."),
+    503: ("Unavailable", "Try again after `Retry-After` seconds."),
+}
+OF_READING = (400, 401, 403, 404, 429, 500, 503)
+OF_WRITING = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
+VERBS = {"get": "get", "post": "create", "patch": "update", "put": "replace", "delete": "delete"}
+
+
+def operation_of(view: ApiView, method: str) -> Operation | None:
+    """What the room tells of a view's method by example. Views that inherit share what is not told of them alone."""
+    for kind in type(view).__mro__:
+        room = kind.__module__.rpartition(".")[0]
+        if not room or kind is ApiView:
+            return None
+        try:
+            examples = importlib.import_module(f"{room}.examples")
+        except ModuleNotFoundError:
+            continue
+        if found := getattr(examples, "OPERATIONS", {}).get((kind.__name__, method)):
+            return found
+    return None
 
 
 class AutoSchema(SpectacularAutoSchema):
-    pass
+    """Describes one view as :class:`ApiView` answers it."""
+
+    def get_operation(self, path, path_regex, path_prefix, method, registry) -> dict | None:
+        self.registry, self.path, self.path_regex, self.method = registry, path, path_regex, method.upper()
+        self.path_prefix = path_prefix
+        if not isinstance(self.view, ApiView) or path.startswith("/api/"):
+            return None
+        known = operation_of(self.view, method.lower()) or Operation(summary="")
+        components = self.components
+        found: dict[str, Any] = {"operationId": known.id or self.get_operation_id(), "tags": self.get_tags()}
+        if known.summary:
+            found["summary"] = known.summary
+        if known.description:
+            found["description"] = known.description
+        if parameters := [*self._path(known), *self._query(known), *self._headers()]:
+            found["parameters"] = parameters
+        if body := self._body(known):
+            found["requestBody"] = body
+        if self.view.public:
+            found["security"] = []
+        elif self.view.publishable:
+            found["security"] = [{"apiKey": []}, {"bearer": []}, {"publishableKey": []}]
+        found["responses"] = self._answers(known, components)
+        return found
+
+    @property
+    def components(self) -> dict[str, dict]:
+        """The faces met so far, kept beside the generator's own components until both are joined."""
+        if not hasattr(self.registry, "faces"):
+            self.registry.faces = {}
+        return self.registry.faces
+
+    # -- names -------------------------------------------------------------------------------------------------------
+    def get_tags(self) -> list[str]:
+        return [next(part for part in self.path.split("/")[2:] if part)]
+
+    def get_operation_id(self) -> str:
+        """``createReferral``, ``listReferrals``, ``claimReward``: the verb of the method, or of the address."""
+        parts = [part for part in self.path.split("/")[2:] if part]
+        words = [part for part in parts if not part.startswith("{")]
+        method = self.method.lower()
+        ends_in_id = parts[-1].startswith("{")
+        if method == "post" and len(parts) > 1 and parts[-2].startswith("{"):
+            # an act on one thing: /rewards/{id}/claim
+            return camel("_".join([words[-1].replace("-", "_"), *map(_singular, words[:-1])]))
+        is_list = method == "get" and isinstance(self.view, lists.ListView)
+        nouns = [_singular(word) for word in words[:-1]] + [words[-1] if is_list else _singular(words[-1])]
+        if ends_in_id or not is_list:
+            nouns[-1] = _singular(nouns[-1])
+        verb = "list" if is_list else VERBS.get(method, method)
+        return camel("_".join([verb, *(noun.replace("-", "_").replace(".", "_") for noun in nouns)]))
+
+    # -- parameters --------------------------------------------------------------------------------------------------
+    def _path(self, known: Operation) -> list[dict]:
+        found = []
+        for name in re.findall(r"{(\w+)}", self.path):
+            schema: dict[str, Any] = {"type": "string", "minLength": 1}
+            if camel(name) == "userId":
+                schema["maxLength"] = 255
+            parameter = {"name": camel(name), "in": "path", "required": True, "schema": schema}
+            if camel(name) in known.path:
+                parameter["example"] = known.path[camel(name)]
+            found.append(parameter)
+        return found
+
+    def _query(self, known: Operation) -> list[dict]:
+        found = []
+        if self.method == "GET" and isinstance(self.view, lists.ListView):
+            for name, given in self.view.filterset_class.base_filters.items() if self.view.filterset_class else ():
+                found.append({"name": name, "in": "query", "schema": _schema_of_filter(given)})
+            found += _PAGES
+        for name, (description, example) in known.query.items():
+            schema = schema_of(example, self.components)
+            parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+            found.append(parameter | {"example": example_of(example)})
+        return found
+
+    def _headers(self) -> list[dict]:
+        return [{"$ref": "#/components/parameters/IdempotencyKey"}] if self.method == "POST" else []
+
+    # -- bodies ------------------------------------------------------------------------------------------------------
+    def _body(self, known: Operation) -> dict | None:
+        serializer = getattr(self.view, "serializer_class", None)
+        if self.method not in ("POST", "PATCH", "PUT") or serializer is None:
+            return None
+        component = self.resolve_serializer(serializer(partial=self.method == "PATCH"), "request")
+        schema = component.ref if component.schema else {"type": "object", "additionalProperties": False}
+        is_required = bool(component.schema and component.schema.get("required"))
+        content: dict[str, Any] = {"schema": schema}
+        if known.body is not None:
+            content["example"] = known.body
+        return {"required": is_required, "content": {"application/json": content}}
+
+    def get_serializer_name(self, serializer, direction) -> str:
+        return type(serializer).__name__
+
+    def _map_basic_serializer(self, serializer, direction):
+        schema = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Serializer):
+            schema["properties"] = {camel(name): inner for name, inner in schema.get("properties", {}).items()}
+            if "required" in schema:
+                schema["required"] = sorted(map(camel, schema["required"]))
+            schema["additionalProperties"] = False  # a misspelt field is refused
+            schema.pop("description", None)  # docstrings are for those who read the code
+        return schema
+
+    def _map_serializer_field(self, field, direction, bypass_extensions=False):
+        if hasattr(field, "json_schema"):
+            return field.json_schema() | self._get_serializer_field_meta(field, direction)
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.ChoiceField) and not isinstance(field, serializers.MultipleChoiceField):
+            # inline, without a component for every list of words
+            schema = {"type": "string", "enum": list(field.choices)} | self._get_serializer_field_meta(field, direction)
+        return schema
+
+    # -- answers -----------------------------------------------------------------------------------------------------
+    def _answers(self, known: Operation, components: dict) -> dict:
+        found = {}
+        if self.method == "DELETE" and known.answer is None:
+            found["204"] = {"description": "Done."}
+        else:
+            shape = known.answer
+            if known.item is not None:
+                shape = {self.view.plural: [known.item], "pagination": PAGINATION}
+            content: dict[str, Any] = {"schema": schema_of(shape, components)}
+            if shape is not None:
+                content["example"] = example_of(shape)
+            for status, description in {known.status: known.summary or "Done.", **known.also}.items():
+                found[str(status)] = {"description": description, "content": {"application/json": content}}
+        refusals = (429, 500, 503) if self.view.public else OF_READING if self.method == "GET" else OF_WRITING
+        for status in refusals:
+            name, description = REFUSALS[status]
+            found[str(status)] = {"$ref": f"#/components/responses/{name}"}
+            if status in known.codes:
+                told = ", ".join(f"`{code}`" for code in known.codes[status])
+                found[str(status)] |= {"description": f"{description} Codes: {told}."}
+        return found
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "stats")) else word
+
+
+def _schema_of_filter(given: django_filters.Filter) -> dict:
+    if isinstance(given, django_filters.ChoiceFilter):
+        return {"type": "string", "enum": [value for value, _ in given.extra["choices"]]}
+    if isinstance(given, lists.MomentFilter):
+        return {"type": "string", "format": "date-time"}
+    if isinstance(given, lists.TruthFilter):
+        return {"type": "string", "enum": ["true", "false"]}
+    if isinstance(given, django_filters.NumberFilter):
+        return {"type": "number"}
+    return {"type": "string", "minLength": 1, "maxLength": given.extra.get("max_length", 255)}
+
+
+_PAGES = [{"$ref": f"#/components/parameters/{name}"} for name in ("Page", "Limit", "Cursor")]
+_PARAMETERS = {
+    "Page": {
+        "name": "page", "in": "query", "description": "Which page, from 1.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": lists.LARGEST_PAGE, "default": 1},
+    },
+    "Limit": {
+        "name": "limit", "in": "query", "description": "Items on a page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": lists.LARGEST_LIMIT, "default": lists.LIMIT},
+    },
+    "Cursor": {
+        "name": "cursor", "in": "query", "schema": {"type": "string"},
+        "description": "`pagination.nextCursor` of the answer before, or empty to begin: serves long lists to their end, "
+        "counts nothing, and cannot be combined with `page`.",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key", "in": "header", "example": "order-4711-conversion",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        "description": "The same key with the same request gets the first answer again, and nothing is done twice.",
+    },
+}  # fmt: skip
+_LIMITS = {
+    "RateLimit-Limit": "Calls that this key may make in a minute.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "Seconds until the count starts anew.",
+}
+DESCRIPTION = """\
+Referral programmes, incentives and a marketplace.
+
+Send your key as `x-api-key`, or as `Authorization: Bearer`. `inc_live_` keys reach the live app, `inc_test_` keys its
+sandbox; the two share no data. Times are ISO 8601 in UTC with milliseconds, money is a number in the currency's major
+unit. Lists answer `pagination` beside their items. Every refusal has the same shape, and every answer an `X-Request-Id`.
+"""
+
+
+class Generator(SchemaGenerator):
+    """The whole description as one dictionary."""
+
+    def describe(self) -> dict:
+        found = self.get_schema(request=None, public=True)
+        faces = getattr(self.registry, "faces", {})
+        schema_of(ERROR, faces)
+        headers = {
+            name: {"schema": {"type": "integer"}, "description": description} for name, description in _LIMITS.items()
+        }
+        headers["X-Request-Id"] = {"schema": {"type": "string"}, "description": "Names this call in logs."}
+        responses = {}
+        for status, (name, description) in REFUSALS.items():
+            content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+            responses[name] = {"description": description, "content": content, "headers": _references(headers)}
+            if status in (429, 503):
+                retry = {"schema": {"type": "integer"}, "description": "Seconds."}
+                responses[name]["headers"] = responses[name]["headers"] | {"Retry-After": retry}
+        for operations in found["paths"].values():
+            for operation in operations.values():
+                for answer in operation["responses"].values():
+                    if "$ref" not in answer:
+                        answer["headers"] = _references(headers)
+        components = found.setdefault("components", {})
+        components["schemas"] = dict(sorted((components.get("schemas", {}) | faces).items()))
+        components |= {
+            "responses": responses,
+            "parameters": _PARAMETERS,
+            "headers": headers,
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "publishableKey": {
+                    "type": "apiKey", "in": "header", "name": "x-api-key",
+                    "description": "A publishable key (`inc_pub_`), from one of the app's allowed domains.",
+                },
+            },
+        }  # fmt: skip
+        # parameters of paths travel in camelCase like every other name
+        found["paths"] = {
+            re.sub(r"{(\w+)}", lambda name: "{" + camel(name[1]) + "}", path): operations
+            for path, operations in found["paths"].items()
+        }
+        found["info"]["description"] = DESCRIPTION
+        found["security"] = [{"apiKey": []}, {"bearer": []}]
+        found["servers"] = [{"url": settings.BASE_URL}]
+        found["webhooks"] = {kind.name: _webhook(kind) for kind in EVENT_TYPES.values()}
+        return found
+
+
+def _references(headers: dict) -> dict:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+
+
+def _webhook(kind) -> dict:
+    """What arrives at an endpoint, described from the catalogue's example."""
+    body = {
+        "event": kind.name,
+        "data": kind.example,
+        "timestamp": "2026-11-23T01:47:00.123Z",
+        "id": "msg_01m831b2qts05fen4vdq67f4qp",
+    }
+    schema = {
+        "type": "object",
+        "required": ["event", "data", "timestamp", "id"],
+        "properties": {
+            "event": {"const": kind.name},
+            "data": {"type": "object", "properties": {name: {} for name in kind.example}},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "id": {"type": "string"},
+        },
+    }
+    return {
+        "post": {
+            "operationId": camel(f"on_{kind.name.lower()}"),
+            "tags": ["webhooks"],
+            "summary": kind.description,
+            "requestBody": {"content": {"application/json": {"schema": schema, "example": body}}},
+            "responses": {"2XX": {"description": "Received. Anything else is sent again later."}},
+        }
+    }
+
+
+_made: bytes | None = None
+_making = threading.Lock()
+
+
+def description() -> bytes:
+    """The description as JSON, made at the first call of the process."""
+    global _made
+    with _making:
+        if _made is None:
+            _made = dumps(Generator().describe()).encode()
+    return _made
 
 
 class OpenApiView(ApiView):
+    """``GET /v1/openapi.json``. Needs no key."""
+
     public = True
-    schema = None
 
     def get(self, request):
-        from drf_spectacular.generators import SchemaGenerator
-
-        return Response(SchemaGenerator().get_schema(request=None, public=True))
+        return HttpResponse(
+            description(), content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+        )

@@ -55,6 +55,8 @@ class ApiView(APIView):
     that a rollback does not undo. POST honours ``Idempotency-Key``.
     """
 
+    serializer_class: type | None = None
+    """What the body of POST, PATCH and PUT may be; the API's description shows it."""
     publishable = False
     """Whether browsers may call this view with a publishable key from an allowed domain."""
     public = False

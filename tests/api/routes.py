@@ -43,11 +43,14 @@ runs = threading.local()
 
 class PeopleView(ListView):
     plural = "people"
-    serializer_class = Person
+    serializer_class = PersonInput
     filterset_class = PersonFilters
 
     def get_queryset(self):
         return self.request.app.participants.all()
+
+    def face(self, item):
+        return Person.show(item)
 
     def post(self, request):
         sent = PersonInput.parse(request.data)

@@ -1,0 +1,264 @@
+"""The description of the API: complete, valid, cheap, and true."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+from django.urls import get_resolver
+from drf_spectacular.validation import validate_schema
+
+from incenta.api.schema import description
+from tests.cast import Answer
+from tests.test_house import routes
+
+from .conftest import send, statements
+
+
+@pytest.fixture(scope="module")
+def described() -> dict:
+    return json.loads(description())
+
+
+def operations(described: dict):
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def plain(schema: dict, described: dict) -> dict:
+    """The schema with all that it refers to."""
+    return schema | {"components": described["components"]}
+
+
+def test_it_is_openapi_3_1(described):
+    validate_schema(described)
+    assert described["openapi"] == "3.1.0"
+
+
+def test_it_needs_no_key_and_no_database(db):
+    send("GET", "/v1/openapi.json")
+    assert not statements(lambda: send("GET", "/v1/openapi.json"))
+    assert send("GET", "/api/v1/openapi.json").status_code == 200
+
+
+def test_every_route_is_in_it_once(described):
+    below = {
+        re.sub(r"<(?:\w+:)?(\w+)>", "{}", route.removeprefix("v1/"))
+        for route, _ in routes(get_resolver())
+        if route.startswith("v1/")
+    }
+    assert {re.sub(r"{\w+}", "{}", path.removeprefix("/v1/")) for path in described["paths"]} == below
+    ids = [operation["operationId"] for _, _, operation in operations(described)]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z][A-Za-z]+", one) for one in ids), ids
+
+
+def test_every_operation_says_what_it_does_by_example(described):
+    missing = []
+    for path, method, operation in operations(described):
+        good = [status for status in operation["responses"] if status.startswith("2")]
+        shown = [operation["responses"][status].get("content", {}).get("application/json", {}) for status in good]
+        if not operation.get("summary") or not (good == ["204"] or all("example" in one for one in shown)):
+            missing.append(f"{method} {path}")
+        body = operation.get("requestBody")
+        if body and "example" not in body["content"]["application/json"]:
+            missing.append(f"{method} {path}: no example of a body")
+    assert not missing, f"Describe these in their room's api/examples.py: {missing}"
+
+
+def test_every_example_fits_its_own_schema(described):
+    for path, method, operation in operations(described):
+        contents = [answer.get("content") for answer in operation["responses"].values()]
+        contents.append(operation.get("requestBody", {}).get("content"))
+        for content in filter(None, contents):
+            told = content["application/json"]
+            try:
+                jsonschema.validate(told["example"], plain(told["schema"], described))
+            except jsonschema.ValidationError as error:
+                pytest.fail(f"{method} {path}: {error.message} at {error.json_path}")
+
+
+def test_every_refusal_has_the_one_shape(described):
+    for _, _, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            assert status.startswith("2") or answer["$ref"].startswith("#/components/responses/")
+    for answer in described["components"]["responses"].values():
+        assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+
+
+def test_every_event_is_described_as_a_webhook(described):
+    from incenta.events.catalogue import EVENT_TYPES
+
+    assert set(described["webhooks"]) == set(EVENT_TYPES)
+
+
+# --- true -----------------------------------------------------------------------------------------------------------
+def undocumented(value: object, schema: dict, described: dict, at: str = "") -> list[str]:
+    """Names that an answer has and its schema does not."""
+    if "$ref" in schema:
+        schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        tries = [
+            undocumented(value, one, described, at)
+            for one in schema["anyOf"]
+            if jsonschema.Draft202012Validator(plain(one, described)).is_valid(value)
+        ]
+        return min(tries, key=len) if tries else []
+    if isinstance(value, dict) and "properties" in schema:
+        found = [f"{at}.{name}" for name in value.keys() - schema["properties"].keys()]
+        for name in value.keys() & schema["properties"].keys():
+            found += undocumented(value[name], schema["properties"][name], described, f"{at}.{name}")
+        return found
+    if isinstance(value, list):
+        return [one for item in value for one in undocumented(item, schema.get("items", {}), described, f"{at}[]")]
+    return []
+
+
+@pytest.fixture
+def checked(described, request):
+    """The cast's merchant, each of whose answers must be exactly what the description says."""
+    from tests import cast
+
+    request.getfixturevalue("db")
+    himal = cast.caller(cast.merchant("himal").apps.get(sandbox_of=None))
+    seen = set()
+
+    def call(method: str, path: str, body: object = None, **headers) -> Answer:
+        answer = himal(method, path, body, **headers)
+        bare = f"/v1{path.partition('?')[0]}"
+        fits = [
+            (template, methods[method.lower()])
+            for template, methods in described["paths"].items()
+            if method.lower() in methods and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), bare)
+        ]
+        _, operation = min(fits, key=lambda fit: fit[0].count("{"))
+        told = operation["responses"][str(answer.status)]
+        if "$ref" in told:
+            told = described["components"]["responses"][told["$ref"].rpartition("/")[2]]
+        if answer.json is not None:
+            schema = told["content"]["application/json"]["schema"]
+            try:
+                jsonschema.validate(answer.json, plain(schema, described))
+            except jsonschema.ValidationError as error:
+                pytest.fail(f"{method} {path}: {error.message[:300]} at {error.json_path}")
+            extra = undocumented(answer.json, schema, described)
+            assert not extra, f"{method} {path} answers what the description does not know: {extra}"
+        if answer.status < 300:
+            seen.add(operation["operationId"])
+        return answer
+
+    call.seen = seen
+    return call
+
+
+def test_a_whole_programme_answers_as_described(checked, described):
+    hook = checked("POST", "/webhooks", {"url": "https://example.com/hook", "events": ["*"]})
+    campaign = checked(
+        "POST",
+        "/campaigns",
+        {
+            "name": "Friends",
+            "status": "ACTIVE",
+            "referralType": "TWO_SIDED",
+            "rewardModel": "TIERED",
+            "currency": "USD",
+            "rewardValue": 10,
+            "refereeRewardValue": 5,
+            "tiers": [{"minConversions": 0, "rewardValue": 10}],
+            "budget": 500,
+            "fulfillmentType": "DISCOUNT_CODE",
+            "discount": {"type": "PERCENTAGE", "value": 15},
+        },
+    )["id"]
+    made = {"campaignId": campaign, "referrerId": "asha"}
+    code = checked("POST", "/referrals", made)["referralCode"]
+    assert checked("POST", "/referrals", made).status == 200
+    checked("POST", "/clicks", {"referralCode": code})
+    order = {"referralCode": code, "refereeId": "bikram", "amount": 49.99, "externalId": "order_1"}
+    converted = checked("POST", "/conversions", order)
+    assert checked("POST", "/conversions", order).status == 200
+    assert checked("POST", "/conversions", order | {"externalId": "order_2"}).status == 409
+    checked("POST", "/conversions", {"referralCode": code, "refereeId": "asha", "amount": 5})
+    reward = f"/rewards/{converted['rewardId']}"
+    spare = checked("POST", "/conversions", {"referralCode": code, "refereeId": "mallory", "amount": 20})["rewardId"]
+    checked("POST", f"/rewards/{spare}/hold")
+    checked("POST", f"/rewards/{spare}/release")
+    checked("POST", f"/rewards/{spare}/approve")
+    checked("POST", f"/rewards/{spare}/pay", {"payoutReference": "payout_1"})
+    other = checked("POST", "/conversions", {"referralCode": code, "refereeId": "chitra", "amount": 20})["rewardId"]
+    checked("POST", f"/rewards/{other}/cancel", {"reason": "tested"})
+    for act in ("approve", "pay"):
+        checked("POST", f"/rewards/{act}", {"ids": [other, "rew_none"]})
+    checked("POST", "/rewards/cancel", {"ids": [other], "reason": "tested"})
+    claimed = checked("POST", f"{reward}/claim", {})
+    checked("GET", f"/rewards/validate?code={claimed['discountCode']}")
+    checked("GET", "/rewards/validate?code=nope")
+    checked("POST", "/rewards/redeem", {"code": claimed["discountCode"]})
+    conversion = f"/conversions/{converted['conversionId']}"
+    checked("POST", f"{conversion}/reverse", {"reason": "returned", "preview": True})
+    checked("POST", f"{conversion}/reverse", {"reason": "returned", "amount": 10})
+    delivery = checked("POST", f"/webhooks/{hook['id']}/test", {"event": "REWARD_CREATED"})["id"]
+    checked("POST", f"/webhooks/{hook['id']}/rotate-secret", {})
+    checked("POST", f"/webhooks/{hook['id']}/promote-secret")
+    checked("POST", f"/webhooks/{hook['id']}/replay", {"since": "2026-01-01T00:00:00Z"})
+    checked("POST", f"/webhooks/deliveries/{delivery}/replay")
+    checked("PATCH", f"/webhooks/{hook['id']}", {"active": False})
+    checked("PATCH", f"/campaigns/{campaign}", {"rewardValue": 12})
+    for path in (
+        "/campaigns",
+        f"/campaigns/{campaign}",
+        "/referrals?limit=1",
+        "/referrals?cursor=",
+        f"/referrals/{code}",
+        "/conversions?limit=2",
+        conversion,
+        "/stats",
+        f"/stats?campaignId={campaign}",
+        "/users/asha/stats",
+        "/users/bikram/stats",
+        "/users/nobody/stats",
+        "/rewards?limit=2",
+        reward,
+        "/users/asha/rewards",
+        "/events?limit=50",
+        "/incentives/ledger/verify",
+        "/webhooks",
+        f"/webhooks/{hook['id']}",
+        f"/webhooks/{hook['id']}/deliveries",
+        f"/webhooks/deliveries/{delivery}",
+        "/webhooks/event-types",
+        "/campaigns/none",
+        "/stats?campaignId=none",
+        "/referrals/none",
+        "/rewards/none",
+    ):
+        checked("GET", path)
+    checked("DELETE", f"/webhooks/{hook['id']}")
+    everything = {
+        operation["operationId"]
+        for _, _, operation in operations(described)
+        if operation["tags"][0] not in ("incentives", "openapi.json")
+    }
+    assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
+
+
+def test_events_of_users_answer_as_described(checked):
+    checked("POST", "/incentives/actions", {"key": "signed_up", "name": "Signed up", "type": "STANDARD", "xp": 100})
+    checked("PATCH", "/incentives/actions/signed_up", {"coins": 5, "maxRepeats": 2})
+    event = {"userId": "asha", "actionKey": "signed_up", "idempotencyKey": "asha_signed_up"}
+    assert checked("POST", "/incentives/events", event).status == 201
+    assert checked("POST", "/incentives/events", event).status == 200
+    checked("POST", "/incentives/events", event | {"idempotencyKey": None})
+    refused = checked("POST", "/incentives/events", event | {"idempotencyKey": "third"})
+    assert refused["notAwarded"]["code"] == "max_repeats"
+    checked(
+        "POST", "/incentives/events/bulk", {"events": [event, event | {"actionKey": "none", "idempotencyKey": "x"}]}
+    )
+    for path in (
+        "/incentives/actions",
+        "/incentives/actions/signed_up",
+        "/incentives/actions/none",
+        "/incentives/events",
+    ):
+        checked("GET", path)
