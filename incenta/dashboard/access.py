@@ -1,0 +1,36 @@
+"""Who may open what. The answers stand in ``accounts/permissions.py``; here they meet a request."""
+
+from django.http import HttpRequest
+
+from incenta.accounts.models import App, Membership
+from incenta.accounts.permissions import PERMISSIONS, can
+
+
+def governing(app: App, permission: str) -> str:
+    """The permission that decides in this app: a sandbox may have a wider one of its own."""
+    wider = f"{permission}.sandbox"
+    return wider if app.is_sandbox and wider in PERMISSIONS else permission
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether the signed-in member may do this in the current app."""
+    return can(request.membership, governing(request.app, permission))
+
+
+def grantors(membership: Membership) -> list[str]:
+    """Names of those who can give this member another role: whom to ask."""
+    team = membership.merchant.memberships.select_related("user").order_by("created_at", "id")
+    return [member.user.get_full_name() for member in team if can(member, "team.manage")][:5]
+
+
+def open_app(user, app_id: str) -> tuple[Membership, App] | None:
+    """This person's membership and the app, or ``None`` when it is absent or another tenant's. Two queries."""
+    membership = user.memberships.select_related("merchant__plan").filter(merchant__apps=app_id).first()
+    if membership is None:
+        return None
+    return membership, membership.merchant.apps.select_related("sandbox", "sandbox_of").get(pk=app_id)
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Who acts, as events and versions note it."""
+    return f"user_{request.user.pk}"

@@ -1,0 +1,151 @@
+"""A list page: filters, order and page stand in the URL; one queryset serves the page, the fragment and the CSV."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django_filters import FilterSet
+from django_htmx.http import push_url
+
+from incenta.clock import now
+
+from .access import may
+from .exports import csv_response
+from .pages import AppPage, forbidden
+
+
+class ListPage(AppPage):
+    """``GET ?…filters…&sort=-created&page=2``; ``&export=csv`` downloads the whole filtered set.
+
+    A subclass names ``filterset_class``, ``orders`` and ``columns``, gives ``rows()``, and may ``decorate()`` them.
+    Queries do not grow with the number of rows.
+    """
+
+    filterset_class: type[FilterSet]
+    orders: dict[str, tuple[str, ...]] = {}
+    """What ``?sort=`` may say, to the fields ordered by; the id is always the last word."""
+    default_order = "-created"
+    per_page = 25
+    columns: list[tuple[str, Callable]] = []
+    export_name = "export"
+
+    def rows(self) -> QuerySet:
+        """Everything that this list could show, starting at ``request.app``."""
+        raise NotImplementedError
+
+    def decorate(self, records: list) -> list:
+        """Adds what the rows need beyond their own table, in a fixed number of queries for the lot."""
+        return records
+
+    def ordering(self) -> tuple[str, tuple[str, ...]]:
+        """The order in force as the URL spells it, and as the database does. An unknown one is the default."""
+        asked = self.request.GET.get("sort", "")
+        name = asked if asked.lstrip("-") in self.orders and not asked.startswith("--") else self.default_order
+        sign = "-" if name.startswith("-") else ""
+        return name, tuple(f"{sign}{field}" for field in (*self.orders[name.lstrip("-")], "pk"))
+
+    def get(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
+        sort, fields = self.ordering()
+        filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
+        is_understood = filters.is_valid()
+        found = filters.qs.order_by(*fields) if is_understood else filters.queryset.none()
+        if request.GET.get("export") == "csv":
+            if not may(request, "programme.export"):
+                return forbidden(request, "programme.export")
+            stamp = now(request.app).strftime("%Y%m%dT%H%M%SZ")
+            return csv_response(f"{self.export_name}-{stamp}.csv", self.columns, self._all(found))
+        page = self.paged(found)
+        records = self.decorate(list(page.object_list))
+        context = {
+            "filters": filters,
+            "is_understood": is_understood,
+            "is_filtered": any(request.GET.get(name) for name in filters.filters),
+            "page": page,
+            "records": records,
+            "sort": sort,
+            "may_export": may(request, "programme.export"),
+        } | self.more_context(page, **kwargs)
+        is_fragment = request.htmx and not request.htmx.history_restore_request
+        response = self.page(context, template=f"{self.template_name}#results" if is_fragment else "")
+        patch_vary_headers(response, ["HX-Request"])
+        return push_url(response, canonical(request)) if is_fragment else response
+
+    def paged(self, found: QuerySet):
+        """The page that the URL asks for; ``object_list`` holds its rows. One beyond the end is the last one."""
+        return Paginator(found, self.per_page).get_page(self.request.GET.get("page"))
+
+    def more_context(self, page, **kwargs) -> dict:
+        """More for the template."""
+        return {}
+
+    def _all(self, found: QuerySet) -> Iterator:
+        for some in batches(found.iterator(chunk_size=500), 500):
+            yield from self.decorate(some)
+
+
+@dataclass(slots=True)
+class DeepPage:
+    """One page of a list that is too long to count: what is on it, and the ids from which the neighbours go on."""
+
+    object_list: list
+    older: str | None
+    newer: str | None
+
+
+class DeepListPage(ListPage):
+    """A list of any length, newest first: ``?after=<id>`` goes on to older rows, ``?before=<id>`` back. No counting.
+
+    ``order_field`` and the id order it; an index over both makes every page cost the same.
+    """
+
+    order_field = "created_at"
+
+    def ordering(self) -> tuple[str, tuple[str, ...]]:
+        return "", (f"-{self.order_field}", "-pk")
+
+    def paged(self, found: QuerySet) -> DeepPage:
+        after, before = self.request.GET.get("after"), self.request.GET.get("before")
+        at = (
+            found.model._default_manager.filter(app=self.request.app, pk=after or before)
+            .values_list(self.order_field, flat=True)
+            .first()
+        )
+        field = self.order_field
+        if at is not None and after:
+            found = found.filter(Q(**{f"{field}__lt": at}) | Q(**{field: at, "pk__lt": after}))
+        elif at is not None:
+            found = found.filter(Q(**{f"{field}__gt": at}) | Q(**{field: at, "pk__gt": before})).reverse()
+        records = list(found[: self.per_page + 1])
+        has_more, records = len(records) > self.per_page, records[: self.per_page]
+        if at is not None and not after:
+            records.reverse()
+            return DeepPage(records, records[-1].pk if records else None, records[0].pk if has_more else None)
+        is_first = at is None or not records
+        return DeepPage(records, records[-1].pk if has_more else None, None if is_first else records[0].pk)
+
+
+def batches(records: Iterable, size: int) -> Iterator[list]:
+    """The records in lists of at most ``size``."""
+    some: list = []
+    for record in records:
+        some.append(record)
+        if len(some) == size:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def canonical(request: HttpRequest) -> str:
+    """The URL that says the same with nothing empty in it and without ``page=1``."""
+    said = [
+        (name, value)
+        for name, values in request.GET.lists()
+        for value in values
+        if value and (name, value) != ("page", "1")
+    ]
+    return request.path + (f"?{urlencode(said)}" if said else "")

@@ -1,0 +1,36 @@
+"""The left menu: every page that exists, shown to whom it serves. A page that is not built yet is not in it."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from .access import may
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu. ``section`` is the name of its page's URL and of ``AppPage.section``."""
+
+    group: str
+    section: str
+    label: str
+    icon: str
+    permission: str = "programme.read"
+    hotkey: str = ""
+
+
+ENTRIES = (
+    Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
+    Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
+)
+
+
+def menu_of(request: HttpRequest) -> list[dict]:
+    """``[{"group", "entries": [{"entry", "url"}]}]`` of what the reader may open in the current app."""
+    groups: dict[str, list[dict]] = {}
+    for entry in ENTRIES:
+        if may(request, entry.permission):
+            url = reverse(f"dashboard:{entry.section}", args=[request.app.pk])
+            groups.setdefault(entry.group, []).append({"entry": entry, "url": url})
+    return [{"group": group, "entries": entries} for group, entries in groups.items()]

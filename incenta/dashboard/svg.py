@@ -1,0 +1,45 @@
+"""Pictures drawn on the server: no script, no inline style; colours come from classes, so they follow the theme."""
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+
+def funnel(steps: list[tuple[str, int]], width: int = 640, height: int = 150) -> SafeString:
+    """Bars that shrink from step to step, each with its count and its share of the step before.
+
+    ``steps`` are ``(label, count)``. Where the step before is empty there is no share to tell.
+    """
+    if not steps:
+        return SafeString("")
+    most = max(count for _, count in steps) or 1
+    room = width / len(steps)
+    base = height - 24
+
+    def tall(count: int) -> float:
+        return max(3, count / most * (height - 54))
+
+    bars, flows, words, told = [], [], [], []
+    for place, (label, count) in enumerate(steps):
+        left, top = place * room + 2, base - tall(count)
+        share = f"{100 * count / steps[place - 1][1]:.1f} %" if place and steps[place - 1][1] else ""
+        bars.append((f"{left:.1f}", f"{top:.1f}", f"{room * 0.6:.1f}", f"{tall(count):.1f}"))
+        if place + 1 < len(steps):
+            right, lower = left + room, base - tall(steps[place + 1][1])
+            edge = left + room * 0.6
+            flows.append((f"{edge:.1f},{top:.1f} {right:.1f},{lower:.1f} {right:.1f},{base} {edge:.1f},{base}",))
+        words.append((f"{left:.1f}", f"{top - 9:.1f}", f"{count:,}", share, f"{left:.1f}", height - 6, label))
+        told.append(f"{label} {count:,}" + (f" ({share} of the step before)" if share else ""))
+    return format_html(
+        '<svg class="i-funnel" viewBox="0 0 {} {}" role="img" aria-label="Funnel: {}">{}{}{}</svg>',
+        width,
+        height,
+        ", ".join(told),
+        format_html_join("", '<polygon class="flow" points="{}"/>', flows),
+        format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" rx="3"/>', bars),
+        format_html_join(
+            "",
+            '<text class="val" x="{}" y="{}">{}<tspan class="pct" dx="6">{}</tspan></text>'
+            '<text class="lab" x="{}" y="{}">{}</text>',
+            words,
+        ),
+    )

@@ -1,0 +1,274 @@
+"""Campaigns: listed, made, looked at, changed, paused."""
+
+import django_filters
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.forms import CheckboxSelectMultiple
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from incenta import clock, money
+from incenta.dashboard.access import actor_of, may
+from incenta.dashboard.lists import ListPage
+from incenta.dashboard.pages import Action, AppPage
+from incenta.errors import InvalidInput, NotFound
+from referrals import campaigns, stats
+from referrals.models import Campaign, CampaignTotal, StatDelta
+from referrals.models.campaign import CampaignStatus, ReferralType
+from referrals.models.reward import RewardStatus
+
+from .campaign_form import CampaignForm
+from .funnel import funnel_of
+from .sentences import asset_of, reward_in_short, sentences
+
+SUMMED = ("clicks", "conversions", "referrals")
+
+
+class CampaignFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(method="search", label="Search", max_length=120)
+    status = django_filters.MultipleChoiceFilter(
+        choices=CampaignStatus.choices, method="in_status", widget=CheckboxSelectMultiple
+    )
+    type = django_filters.ChoiceFilter(
+        choices=ReferralType.choices, field_name="referral_type", empty_label="All types"
+    )
+
+    class Meta:
+        model = Campaign
+        fields: list[str] = []
+
+    def search(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        return rows.filter(Q(name__icontains=value) | Q(pk=value))
+
+    def in_status(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
+        return rows.filter(current_status__in=values) if values else rows
+
+
+class Campaigns(ListPage):
+    section = "campaigns"
+    template_name = "campaigns/list.html"
+    filterset_class = CampaignFilter
+    orders = {
+        "name": ("name",),
+        "created": ("created_at",),
+        "clicks": ("clicks_summed",),
+        "conversions": ("conversions_summed",),
+        "referrals": ("referrals_summed",),
+    }
+    export_name = "campaigns"
+    columns = [
+        ("id", lambda one: one.pk),
+        ("name", lambda one: one.name),
+        ("status", lambda one: one.current_status),
+        ("referralType", lambda one: one.referral_type),
+        ("rewardModel", lambda one: one.reward_model),
+        ("currency", lambda one: one.currency),
+        ("rewardValue", lambda one: float(one.reward_value)),
+        ("referrals", lambda one: one.figures["referrals"]),
+        ("clicks", lambda one: one.figures["clicks"]),
+        ("conversions", lambda one: one.figures["conversions"]),
+        ("conversionRate", lambda one: one.figures["rate"]),
+        ("flaggedConversions", lambda one: one.figures["flagged"]),
+        ("totalRewardValue", lambda one: money.to_number(one.figures["rewards"].get(asset_of(one), 0), asset_of(one))),
+        ("createdAtUtc", lambda one: one.created_at),
+    ]
+
+    def rows(self) -> QuerySet:
+        app = self.request.app
+        rows = app.campaigns.with_status(clock.now(app))
+        wanted = self.ordering()[0].lstrip("-")
+        return rows.annotate(**{f"{wanted}_summed": _summed(app, wanted)}) if wanted in SUMMED else rows
+
+    def decorate(self, records: list) -> list:
+        figures = stats.of_campaigns(self.request.app, [campaign.pk for campaign in records]) if records else {}
+        for campaign in records:
+            campaign.figures = figures[campaign.pk]
+            campaign.status_label = CampaignStatus(campaign.current_status).label
+            campaign.reward_in_short = reward_in_short(campaign)
+            campaign.reward_minor = campaign.figures["rewards"].get(asset_of(campaign), 0)
+            campaign.asset = asset_of(campaign)
+        return records
+
+    def more_context(self, page, **kwargs) -> dict:
+        return {"may_edit": may(self.request, "campaigns.edit")}
+
+
+def _summed(app, name: str):
+    """A campaign's total in SQL, folded plus pending, for ordering a whole list by it."""
+
+    def of(model):
+        own = model.objects.filter(app=app, campaign_id=OuterRef("pk")).order_by().values("campaign_id")
+        return Coalesce(Subquery(own.annotate(sum=Sum(name)).values("sum")), 0)
+
+    return of(CampaignTotal) + of(StatDelta)
+
+
+class CampaignPage(AppPage):
+    """A page about one campaign of the current app."""
+
+    section = "campaigns"
+    tab = "overview"
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        """Raises ``NotFound``; carries ``current_status``, ``status_label`` and ``asset``."""
+        app = self.request.app
+        campaign = app.campaigns.with_status(clock.now(app)).filter(pk=campaign_id).first()
+        if campaign is None:
+            raise NotFound("campaign_not_found", "Campaign not found.")
+        campaign.app = app
+        campaign.status_label = CampaignStatus(campaign.current_status).label
+        campaign.asset = asset_of(campaign)
+        return campaign
+
+    def about(self, campaign: Campaign, **context) -> HttpResponse:
+        return self.page(
+            {"campaign": campaign, "tab": self.tab, "may_edit": may(self.request, "campaigns.edit")} | context
+        )
+
+
+class CampaignDetail(CampaignPage):
+    template_name = "campaigns/detail.html"
+
+    def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
+        campaign = self.campaign(campaign_id)
+        figures = stats.of_campaigns(request.app, [campaign.pk])[campaign.pk]
+        return self.about(
+            campaign,
+            figures=figures,
+            rewards=[(asset, minor) for asset, minor in sorted(figures["rewards"].items())] or [(campaign.asset, 0)],
+            held=held(request.app, campaign),
+            spent=campaign.spend.promised_minor if campaign.budget is not None and hasattr(campaign, "spend") else None,
+            sentences=sentences(campaign),
+            facts=facts(campaign),
+            funnel=funnel_of(request.app, campaign.pk, figures["referrals"]),
+            api_url=settings.BASE_URL,
+        )
+
+
+def held(app, campaign: Campaign) -> list[tuple[str, int, int]]:
+    """``(asset, minor units, rewards)`` of what is promised to people but held back now."""
+    open_rewards = app.rewards.filter(campaign=campaign, status__in=[RewardStatus.PENDING, RewardStatus.APPROVED])
+    waiting = open_rewards.on_hold(clock.now(app)).order_by().values("asset")
+    told = waiting.annotate(minor=Sum(F("amount_minor") - F("reversed_minor")), rewards=Count("pk")).order_by("asset")
+    return list(told.values_list("asset", "minor", "rewards"))
+
+
+def facts(campaign: Campaign) -> list[tuple[str, object]]:
+    """The settings that the sentence leaves out, as label and value; a ``datetime`` is told in the reader's zone."""
+    told: list[tuple[str, object]] = [
+        ("Type", campaign.get_referral_type_display()),
+        ("Handed over as", campaign.get_fulfillment_type_display()),
+        (
+            "Codes",
+            campaign.get_code_format_display()
+            + (f", beginning with {campaign.code_prefix}" if campaign.code_prefix else ""),
+        ),
+        ("Landing page", campaign.landing_url or None),
+        ("Starts", campaign.start_at),
+        ("Ends", campaign.end_at),
+        ("Claim within", _days(campaign.claim_within_days)),
+        ("A claimed code is good for", _days(campaign.reward_expiration_days)),
+        ("Suspicious conversions", f"{campaign.get_fraud_mode_display()}, from a risk score of {campaign.hold_at}"),
+    ]
+    return [(label, value) for label, value in told if value is not None]
+
+
+def _days(count: int | None) -> str | None:
+    return None if count is None else f"{count} day{'s' if count != 1 else ''}"
+
+
+class NewCampaign(AppPage):
+    permission = "campaigns.edit"
+    section = "campaigns"
+    template_name = "campaigns/form.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.page({"form": CampaignForm(app=request.app)})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = CampaignForm(request.POST, app=request.app)
+        if form.is_valid():
+            status = CampaignStatus.DRAFT if request.POST.get("status") == "DRAFT" else CampaignStatus.ACTIVE
+            try:
+                campaign = campaigns.create(
+                    request.app, form.values | {"declared_status": status}, actor=actor_of(request)
+                )
+            except InvalidInput as error:
+                form.refuse_domain(error)
+            else:
+                messages.success(request, f"{campaign.name} is {_state(campaign, request)}.")
+                return redirect(self.url("campaign", campaign.pk))
+        return self.page({"form": form}, status=422)
+
+
+class EditCampaign(CampaignPage):
+    permission = "campaigns.edit"
+    template_name = "campaigns/form.html"
+
+    def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
+        campaign = self.campaign(campaign_id)
+        return self.about(campaign, form=CampaignForm(campaign=campaign))
+
+    def post(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
+        campaign = self.campaign(campaign_id)
+        form = CampaignForm(request.POST, campaign=campaign)
+        if form.is_valid():
+            try:
+                revised = campaigns.revise(request.app, campaign.pk, form.values, actor=actor_of(request))
+            except InvalidInput as error:
+                form.refuse_domain(error)
+            else:
+                changed = revised.version != campaign.version
+                messages.success(request, f"Saved as version {revised.version}." if changed else "Nothing was changed.")
+                return redirect(self.url("campaign", campaign.pk))
+        response = self.about(campaign, form=form)
+        response.status_code = 422
+        return response
+
+
+class SetStatus(Action):
+    """``PAUSED`` stops new codes and conversions at once; ``ACTIVE`` starts or resumes, within the campaign's dates."""
+
+    permission = "campaigns.edit"
+    section = "campaigns"
+    status = CampaignStatus.PAUSED
+
+    def act(self, campaign_id: str) -> str:
+        campaign = campaigns.revise(
+            self.request.app, campaign_id, {"declared_status": self.status}, actor=actor_of(self.request)
+        )
+        return f"{campaign.name} is {_state(campaign, self.request)}."
+
+    def back(self, campaign_id: str) -> str:
+        return self.url("campaign", campaign_id)
+
+
+def _state(campaign: Campaign, request: HttpRequest) -> str:
+    return CampaignStatus(campaign.status_at(clock.now(request.app))).label.lower()
+
+
+class Versions(CampaignPage):
+    """Every version of the rules, newest first: who changed what, and when."""
+
+    template_name = "campaigns/versions.html"
+    tab = "versions"
+
+    def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
+        campaign = self.campaign(campaign_id)
+        newest = list(campaign.versions.filter(app=request.app).order_by("-number")[:100])
+        names = actors(request, {version.actor for version in newest})
+        for version in newest:
+            version.by = names.get(version.actor, "")
+        return self.about(campaign, versions=newest)
+
+
+def actors(request: HttpRequest, ids: set[str]) -> dict[str, str]:
+    """What to call those who did something: people of this merchant by name, keys of this app by theirs."""
+    people = {int(each.removeprefix("user_")) for each in ids if each.startswith("user_") and each[5:].isdecimal()}
+    members = request.membership.merchant.memberships.filter(user__in=people).select_related("user") if people else []
+    keys = request.app.api_keys.filter(pk__in=[each for each in ids if each.startswith("key_")])
+    return {f"user_{member.user_id}": member.user.get_full_name() for member in members} | {
+        key.pk: f"API key “{key.name}”" for key in keys
+    }

@@ -1,0 +1,69 @@
+// Small comforts on pages that work without them: shortcuts, copying, themes, "3 hours ago", guesses, a note when loading fails.
+const me = document.querySelector("script[data-hotkey-src]");
+const page = document.documentElement;
+
+const { install } = await import(me.dataset.hotkeySrc);
+const shortcuts = root => {
+  if (localStorage.getItem("shortcuts") !== "off") for (const el of root.querySelectorAll("[data-hotkey]")) install(el);
+};
+
+// Times come in the reader's own zone from the server; recent ones are told as distance, the exact time stays in the tooltip.
+const distance = new Intl.RelativeTimeFormat(page.lang, { numeric: "auto" });
+const tellTimes = root => {
+  for (const el of root.querySelectorAll("time[data-rel]")) {
+    const seconds = (Date.parse(el.dateTime) - Date.now()) / 1000, far = Math.abs(seconds);
+    if (far < 60) el.textContent = seconds > 0 ? "in a moment" : "just now";
+    else if (far < 3600) el.textContent = distance.format(Math.round(seconds / 60), "minute");
+    else if (far < 86400) el.textContent = distance.format(Math.round(seconds / 3600), "hour");
+    else if (far < 604800) el.textContent = distance.format(Math.round(seconds / 86400), "day");
+  }
+};
+
+const say = text => {
+  const note = Object.assign(document.createElement("div"), { className: "i-toast", textContent: text });
+  document.getElementById("toasts").replaceChildren(note);
+  setTimeout(() => note.remove(), 4000);
+};
+
+// Browsers still report some zones by names that the list of zones has since replaced.
+const RENAMED = { "Asia/Katmandu": "Asia/Kathmandu", "Asia/Calcutta": "Asia/Kolkata", "Asia/Saigon": "Asia/Ho_Chi_Minh", "Asia/Rangoon": "Asia/Yangon", "Europe/Kiev": "Europe/Kyiv", "America/Buenos_Aires": "America/Argentina/Buenos_Aires", "Atlantic/Faeroe": "Atlantic/Faroe" };
+const EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK BG".split(" ");
+const CURRENCY = { US: "USD", GB: "GBP", NP: "NPR", IN: "INR", JP: "JPY", CA: "CAD", AU: "AUD", NZ: "NZD", CH: "CHF", SE: "SEK", NO: "NOK", DK: "DKK", PL: "PLN", CZ: "CZK", HU: "HUF", RO: "RON", TR: "TRY", AE: "AED", SA: "SAR", SG: "SGD", HK: "HKD", CN: "CNY", KR: "KRW", TH: "THB", VN: "VND", ID: "IDR", MY: "MYR", PH: "PHP", PK: "PKR", BD: "BDT", LK: "LKR", BR: "BRL", MX: "MXN", AR: "ARS", CL: "CLP", CO: "COP", ZA: "ZAR", NG: "NGN", KE: "KES", EG: "EGP", IL: "ILS" };
+const guesses = {
+  timezone: () => { const zone = Intl.DateTimeFormat().resolvedOptions().timeZone; return RENAMED[zone] ?? zone; },
+  currency: () => { const region = new Intl.Locale(navigator.language).maximize().region; return EURO.includes(region) ? "EUR" : CURRENCY[region]; },
+};
+for (const el of document.querySelectorAll("select[data-guess]")) {
+  const guess = guesses[el.dataset.guess]();
+  if (!el.closest("form").querySelector("[aria-invalid]") && [...el.options].some(option => option.value === guess)) el.value = guess;
+}
+
+document.querySelector('[aria-invalid="true"]')?.focus();
+
+const dress = root => { shortcuts(root); tellTimes(root); };
+dress(document);
+document.addEventListener("htmx:afterSettle", event => dress(event.target)); // htmx 2
+document.addEventListener("htmx:after:swap", () => dress(document)); // htmx 4
+for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:error"]) document.addEventListener(failure, () => say("Could not load that. Please try again."));
+
+document.addEventListener("click", async event => {
+  const copier = event.target.closest("[data-copy], [data-copy-from]");
+  if (!copier) return;
+  const text = copier.dataset.copy ?? document.getElementById(copier.dataset.copyFrom).textContent;
+  try { await navigator.clipboard.writeText(text); say("Copied"); } catch { say("This browser does not allow copying; please select the text."); }
+});
+
+document.addEventListener("submit", event => {
+  if (event.target.matches("[data-theme-toggle]")) {
+    event.preventDefault();
+    const theme = page.classList.toggle("dark") ? "dark" : "light";
+    document.querySelector("meta[name=color-scheme]").content = theme;
+    for (const button of document.querySelectorAll("[data-theme-toggle] button")) button.value = theme === "dark" ? "light" : "dark";
+    document.cookie = `theme=${theme};path=/;max-age=31536000;samesite=lax${location.protocol === "https:" ? ";secure" : ""}`;
+  }
+  if (event.target.matches("[data-once]")) { // a second click makes no second thing
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "yes";
+  }
+});
+addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-once]")) delete form.dataset.sent; });
