@@ -226,6 +226,10 @@ def fault(job: Job, headers: dict[str, str]) -> Result:
     )
 
 
+def _hang_up() -> None:
+    connection.close()  # looked up here: each thread has a connection of its own
+
+
 def _keep_house() -> None:
     queue.reap()
     queue.hold()

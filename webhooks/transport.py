@@ -164,8 +164,8 @@ def _name(error: BaseException) -> str:
         return "tls"
     if isinstance(error, TimeoutError):
         return "timeout"
-    if Blocked().args[0] in str(error):
-        return "blocked"  # happy eyeballs may have folded several refusals into one OSError
+    if str(Blocked()) in str(error.__cause__):
+        return "blocked"  # by its text, for several refusals are folded into one OSError
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "disconnected"
     if isinstance(error, aiohttp.ClientOSError | OSError):
