@@ -4,6 +4,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+import incenta.dashboard.converters  # noqa: F401 - the <app:…> of the dashboard's addresses
+
 api = [
     path("", include("referrals.api.urls")),
     path("", include("incentives.api.urls")),
@@ -12,13 +14,20 @@ api = [
     path("", include("incenta.api.urls")),
 ]
 
+dashboard = [
+    path("", include("incenta.dashboard.urls")),
+    path("", include("incenta.accounts.dashboard.urls")),
+    path("<app:app_id>/", include("incenta.accounts.dashboard.app_urls")),
+    path("<app:app_id>/", include("referrals.dashboard.urls")),
+]
+
 urlpatterns = [
     path("v1/", include(api)),
     path("api/v1/", include(api)),
     path("", include("referrals.links.urls")),
     path("", include("incenta.health")),
     path("accounts/", include("allauth.urls")),
-    path("dashboard/", include("incenta.dashboard.urls")),
+    path("dashboard/", include((dashboard, "dashboard"))),
     path("staff/", admin.site.urls),
     path("", include("incenta.dashboard.public_urls")),
 ]
