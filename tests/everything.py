@@ -1,0 +1,82 @@
+"""One of everything that an app can hold, made through the API as a merchant makes it, and everything's names."""
+
+from incenta.accounts.models import App
+from incenta.ids import new_id
+from tests.cast import Caller
+
+Names = dict[str, str]
+"""What a path, a body or a query may name -> its value in one app."""
+
+
+def one_of_everything(caller: Caller, name: str) -> Names:
+    """``name`` marks everything: it stands in each text and user id that the app is told."""
+    asha, bikram = f"{name}-asha", f"{name}-bikram"
+    order, metadata = f"{name}-order-1", {"note": f"{name}-note"}
+    discount = {"type": "PERCENTAGE", "value": 10}
+    campaign = caller.campaign(name=f"{name}-friends", fulfillmentType="DISCOUNT_CODE", discount=discount)
+    referral = caller.post("/referrals", {"campaignId": campaign, "referrerId": asha, "metadata": metadata})
+    code = referral["referralCode"]
+    click = caller.post("/clicks", {"referralCode": code, "refereeId": bikram})
+    conversion = caller.convert(code, bikram, 80, externalId=order, metadata=metadata)
+    assert conversion.status == 201, conversion
+    claimed = caller.convert(code, f"{name}-chandra", 40)
+    coupon = caller.post(f"/rewards/{claimed['rewardId']}/claim")
+    endpoint = caller.post("/webhooks", {"url": f"https://{name}.example/hooks", "events": ["*"], "description": name})
+    assert endpoint.status == 201, endpoint
+    delivery = caller.post(f"/webhooks/{endpoint['id']}/test", {"event": "REWARD_CREATED"})
+    assert delivery.status == 201, delivery
+    action = caller.post("/incentives/actions", {"key": f"{name}-visit", "name": name, "type": "STANDARD", "xp": 5})
+    assert action.status == 201, action
+    done = {"userId": asha, "actionKey": action["key"], "metadata": metadata}
+    assert caller.post("/incentives/events", done).status == 201
+    app: App = caller.app
+    return {
+        "app_id": app.pk,
+        "merchant_id": app.merchant_id,
+        "key_id": app.api_keys.first().pk,
+        "campaign_id": campaign,
+        "referral_id": referral["referralId"],
+        "code": code,
+        "slug": app.referrals.get(code=code).slug,
+        "click_id": click["clickId"],
+        "conversion_id": conversion["conversionId"],
+        "reward_id": conversion["rewardId"],
+        "claimed_reward_id": claimed["rewardId"],
+        "discount_code": coupon["discountCode"],
+        "webhook_id": endpoint["id"],
+        "delivery_id": delivery["id"],
+        "action_key": action["key"],
+        "event_id": app.events.order_by("id").first().pk,
+        "user_id": asha,
+        "referee_id": bikram,
+        "external_id": order,
+    }
+
+
+PREFIXES = {
+    "app_id": "app",
+    "merchant_id": "mer",
+    "key_id": "key",
+    "campaign_id": "camp",
+    "referral_id": "ref",
+    "click_id": "click",
+    "conversion_id": "conv",
+    "reward_id": "rew",
+    "claimed_reward_id": "rew",
+    "webhook_id": "whk",
+    "delivery_id": "dlv",
+    "event_id": "msg",
+}
+
+
+def names_of_nothing() -> Names:
+    """The same names, of nothing that exists."""
+    return {name: new_id(prefix) for name, prefix in PREFIXES.items()} | {
+        "action_key": "no-such-action",
+        "code": "ZQZQZQZQ",
+        "slug": "ZQZQZQZQ",
+        "discount_code": "ZQZQ-ZQZQZQZQ",
+        "user_id": "nobody-at-all",
+        "referee_id": "nobody-at-all-either",
+        "external_id": "no-such-order",
+    }
