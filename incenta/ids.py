@@ -10,6 +10,7 @@ from ulid import ULID
 
 PREFIXES = {
     "acc": "ledger account",
+    "adj": "adjustment of points",
     "app": "app",
     "biz": "marketplace profile",
     "camp": "campaign",

@@ -3,7 +3,7 @@
 from incentives.ledger.models import Hold, Lot, LotUse, Transfer, Wallet
 
 from .activity import ActionTally, Activity, Grant, Standing
-from .board import BoardBucket, BoardDelta, BoardScore, Period
+from .board import BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
 from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "LotUse",
     "Milestone",
     "Period",
+    "ReferralCount",
     "RuleChange",
     "Rulebook",
     "Standing",

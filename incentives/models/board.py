@@ -75,3 +75,17 @@ class BoardBucket(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["app", "period", "start", "metric", "bucket"], name="board_bucket_once"),
         ]
+
+
+class ReferralCount(models.Model):
+    """A conversion that counts for its referrer on the boards and towards milestones: once, until it is taken back."""
+
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    conversion_id = models.CharField(max_length=40, db_collation="C")
+    user_id = models.CharField(max_length=255, db_collation="C")
+    day = models.DateField(help_text="Of the app's zone.")
+    at = models.DateTimeField()
+    reversed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["app", "conversion_id"], name="referral_count_once")]
