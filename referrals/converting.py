@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from incenta import clock, events, money
 from incenta.accounts.models import App
@@ -19,6 +19,8 @@ from .models.campaign import FraudMode
 from .rules import Rules
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No order is older; and the year 1 has no yesterday in which a zone west of Greenwich could still be."""
 
 _FIND = """
 SELECT r.id, r.campaign_id, r.code, r.referrer_id, r.is_flagged, r.status, r.created_at, c.version,
@@ -137,6 +139,8 @@ def convert(
         converted_at = occurred_at or now
         if converted_at > now + FUTURE_TOLERANCE:
             raise InvalidInput({"occurredAt": ["Must not lie more than five minutes in the future."]})
+        if converted_at < EARLIEST:
+            raise InvalidInput({"occurredAt": [f"Must not lie before {EARLIEST.year}."]})
         if currency is not None and currency != rules.currency:
             raise InvalidInput({"currency": [f"The campaign counts in {rules.currency}."]})
         amount_minor = None if amount is None else money.parse(amount, rules.currency)
@@ -288,7 +292,8 @@ def _promise(row: dict, rules: Rules, award: rewarding.Award, wallets, flagged: 
         "discount": rules.discount,
         "rule_version": rules.version,
         "created_at": now,
-        "claim_by": now + rules.claim_within if rules.claim_within else None,
+        # nobody can claim what is not mature, so the time to claim begins there
+        "claim_by": max(now, matures_at or now) + rules.claim_within if rules.claim_within else None,
     }
 
 
