@@ -39,6 +39,7 @@ def reward_face(reward: Reward, now: datetime) -> dict:
         "originalAmount": to_number(reward.amount_minor, asset),
         "reversedAmount": to_number(reward.reversed_minor, asset),
         "nettedAmount": to_number(reward.netted_minor, asset),
+        "paidAmount": None if reward.paid_minor is None else to_number(reward.paid_minor, asset),
         "claimBy": iso(reward.claim_by),
         "expiresAt": iso(reward.expires_at),
         "claimedAt": iso(reward.claimed_at),
@@ -127,6 +128,7 @@ def _ended_data(reward: Reward, reason: str | None) -> dict:
         "referralId": reward.referral_id,
         "campaignId": reward.campaign_id,
         "nettedAmount": to_number(reward.netted_minor, reward.asset),
+        "paidAmount": None if reward.paid_minor is None else to_number(reward.paid_minor, reward.asset),
     }
 
 

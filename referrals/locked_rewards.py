@@ -18,7 +18,7 @@ from .models.conversion import ConversionStatus
 from .models.reward import RewardStatus
 
 WRITTEN = (
-    "status", "holds", "in_budget", "netted_minor", "fulfillment_reference", "claim_by", "claimed_at", "expires_at",
+    "status", "holds", "in_budget", "netted_minor", "paid_minor", "fulfillment_reference", "claim_by", "claimed_at", "expires_at",
     "approved_at", "paid_at", "cancelled_at", "cancel_reason", "payout_reference",
 )  # fmt: skip
 """What verbs change. The code is written by the claim that gives it; amounts belong to reversals."""
@@ -114,6 +114,7 @@ class LockedRewards:
         if payable:
             self.move(reward, ledger.PAYOUT, payable)
         reward.netted_minor = worth - payable
+        reward.paid_minor = payable
         self._paid(reward, reference, how)
 
     def credit(self, reward: Reward, reference: str | None = None) -> None:

@@ -55,6 +55,7 @@ class Reward(models.Model):
     amount_minor = models.BigIntegerField(help_text="What it was worth at first.")
     reversed_minor = models.BigIntegerField(default=0, help_text="What has been taken back since.")
     netted_minor = models.BigIntegerField(default=0, help_text="What of the payout settled an earlier debt.")
+    paid_minor = models.BigIntegerField(null=True, help_text="What was paid out, the debt settled; null before.")
     status = models.CharField(max_length=10, choices=RewardStatus.choices, default=RewardStatus.PENDING)
     holds = ArrayField(models.CharField(max_length=12), default=list, help_text="Reasons to hold, beside the hold period.")
     matures_at = models.DateTimeField(null=True, help_text="End of the hold period.")
@@ -90,9 +91,20 @@ class Reward(models.Model):
             models.Index(fields=["app", "-created_at", "-id"], name="reward_newest"),
             models.Index(fields=["app", "user_id", "-created_at"], name="reward_of_user"),
             models.Index(fields=["app", "campaign", "user_id"], name="reward_of_campaign_user"),
+            # what the sweeps look for, and what a payment has to know of its user
             models.Index(
-                fields=["app", "status", "matures_at"], name="reward_open", condition=Q(status__in=["PENDING", "APPROVED"])
+                fields=["app", "matures_at"],
+                name="reward_completes",
+                condition=Q(status="PENDING", fulfillment_type__in=["AUTOMATED", "COINS"]),
             ),
+            models.Index(fields=["app", "expires_at"], name="reward_expires", condition=Q(status="APPROVED", expires_at__isnull=False)),
+            models.Index(fields=["app", "claim_by"], name="reward_lapses", condition=Q(status="PENDING", claim_by__isnull=False)),
+            models.Index(
+                fields=["app", "campaign", "created_at"],
+                name="reward_over_budget",
+                condition=Q(status="PENDING", holds__contains=["BUDGET"]),
+            ),
+            models.Index(fields=["app", "user_id", "asset"], name="reward_approved", condition=Q(status="APPROVED")),
         ]
 
     def __str__(self) -> str:
