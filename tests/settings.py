@@ -23,6 +23,9 @@ from incenta.settings import DATA_DIR, DATABASES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# WhiteNoise warns in every test where there is none.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405
+
 held = []
 """Locks that last as long as the test run; the kernel lets go of them, however it ends."""
 
