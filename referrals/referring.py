@@ -12,7 +12,7 @@ from fraud import scoring
 from . import codes, faces, rules as campaign_rules
 
 _READ = """
-SELECT c.version, r.id, r.code, r.slug, r.is_flagged, r.risk_score, r.warning, r.reasons
+SELECT c.version, r.id, r.code, r.slug, r.is_flagged, r.risk_score, r.warning, r.reasons::json
 FROM referrals_campaign c
 LEFT JOIN referrals_referral r
   ON r.app_id = c.app_id AND r.campaign_id = c.id AND r.referrer_id = %(referrer_id)s AND r.referee_id {referee}
