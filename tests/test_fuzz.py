@@ -1,0 +1,113 @@
+"""Every endpoint of the description, fuzzed: whatever is sent, no 5xx, and each answer is one that the description knows.
+
+Requests are made by schemathesis from ``/v1/openapi.json``, sound ones and broken ones. Half of them name things that
+exist, so that the fuzz gets past the first 404. Each leaves nothing behind. ``FUZZ_EXAMPLES`` digs deeper.
+"""
+
+import json
+import os
+import re
+from contextlib import contextmanager
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from incenta.api.schema import description
+from tests.cast import Caller
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+OPERATIONS = {}
+_description = schemathesis.openapi.from_dict(json.loads(description()))
+_description.app = WSGIHandler()
+for _found in _description.get_all_operations():
+    OPERATIONS[_found.ok().label] = _found.ok()
+
+
+@contextmanager
+def one_connection():
+    """The end of a request must not close the connection that holds the test's transaction (Django's own test client
+    does the same, so it cannot be done once for the whole test)."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
+    """A programme that runs, and the ids of one thing of each kind."""
+    campaign = himal.campaign(fulfillmentType="DISCOUNT_CODE", referralType="TWO_SIDED", refereeRewardValue=5)
+    code = himal.code(campaign)
+    conversion = himal.convert(code)
+    webhook = himal.post("/webhooks", {"url": "https://example.com/hook", "events": ["*"]})["id"]
+    himal.post("/incentives/actions", {"key": "signed_up", "name": "Signed up", "type": "STANDARD", "xp": 5})
+    real = {
+        "campaignId": campaign,
+        "code": code,
+        "referralCode": code,
+        "conversionId": conversion["conversionId"],
+        "rewardId": conversion["rewardId"],
+        "webhookId": webhook,
+        "deliveryId": himal.post(f"/webhooks/{webhook}/test", {"event": "REWARD_CREATED"})["id"],
+        "userId": "asha",
+        "referrerId": "asha",
+        "refereeId": "bikram",
+        "key": "signed_up",
+        "actionKey": "signed_up",
+        "after": himal.get("/events")["pagination"]["after"],
+    }
+    return himal, {name: value for name, value in real.items() if value}
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_whatever_is_sent_is_answered_as_described(label, world):
+    himal, real = world
+    operation = OPERATIONS[label]
+    sound = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    try:
+        broken = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        broken.validate()
+        cases = st.one_of(sound, broken)
+    except Exception:  # nothing of this operation can be broken
+        cases = sound
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases, names_real_things=st.booleans())
+    def send(case, names_real_things):
+        if names_real_things:
+            case.path_parameters = {name: real.get(name, value) for name, value in (case.path_parameters or {}).items()}
+            if isinstance(case.body, dict):
+                case.body = {name: real.get(name, value) for name, value in case.body.items()}
+            if isinstance(case.query, dict):
+                case.query = {name: real.get(name, value) for name, value in case.query.items()}
+        with one_connection(), transaction.atomic():
+            response = case.call(headers={"x-api-key": himal.secret})
+            transaction.set_rollback(True)
+        case.validate_response(response, checks=CHECKS)
+        assert re.fullmatch(r"req_[0-9a-z]{26}", response.headers["x-request-id"][0])
+
+    send()
