@@ -14,7 +14,7 @@ from incenta.database import sql
 from .pump import Pump
 
 BUDGET_S = 25.0
-IDLE_S = 0.5
+IDLE_S = 0.3
 MOST_AT_ONCE = 2
 _LOCK = 0x77686B  # "whk"
 

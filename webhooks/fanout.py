@@ -37,7 +37,9 @@ def fan_out(events: Iterable[Event]) -> None:
     """Makes the messages and deliveries of these events."""
     events = list(events)
     endpoints: dict[str, list[WebhookEndpoint]] = {}
-    for endpoint in WebhookEndpoint.objects.filter(app_id__in={event.app_id for event in events}, is_active=True).order_by("id"):
+    for endpoint in WebhookEndpoint.objects.filter(
+        app_id__in={event.app_id for event in events}, is_active=True
+    ).order_by("id"):
         endpoints.setdefault(endpoint.app_id, []).append(endpoint)
     messages, deliveries = [], []
     for event in events:
@@ -66,7 +68,9 @@ def body(message_id: str, event_type: str, data: dict, moment: datetime) -> byte
     thin = {
         name: value
         for name, value in data.items()
-        if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST_THIN_VALUE)
+        if value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, str) and len(value) <= LONGEST_THIN_VALUE)
     }
     return canonical.dumps(
         {"event": event_type, "data": thin | {"truncated": True}, "timestamp": clock.iso(moment), "id": message_id}

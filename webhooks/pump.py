@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 from uuid import uuid4
 
@@ -35,9 +36,17 @@ FAULT_WAIT_S = 30.0
 
 
 class Pump:
-    """``budget_s``: stop claiming after so long (None: never). ``leaves_when_idle``: return after so many idle seconds."""
+    """``slots``: requests at a time. ``budget_s``: stop claiming after so long (None: never). ``leaves_when_idle_s``: return
+    when there has been nothing to do for so long, or at once where there never was (None: never)."""
 
-    def __init__(self, *, slots: int = SLOTS, budget_s: float | None = None, leaves_when_idle_s: float | None = None, sender: Sender | None = None):
+    def __init__(
+        self,
+        *,
+        slots: int = SLOTS,
+        budget_s: float | None = None,
+        leaves_when_idle_s: float | None = None,
+        sender: Sender | None = None,
+    ):
         self.slots = slots
         self.budget_s = budget_s
         self.leaves_when_idle_s = leaves_when_idle_s
@@ -61,7 +70,7 @@ class Pump:
             async with self._sender or Sender() as sender:
                 await self._loop(sender)
         finally:
-            await self._call(lambda: connection.close())  # looked up in the thread that owns it
+            await self._call(_hang_up)
             self._thread.shutdown()
         return self.sent
 
@@ -85,11 +94,11 @@ class Pump:
                 task = asyncio.create_task(self._deliver(sender, job))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
+            # one that was rung for nothing, for another was faster, leaves at once: rings must not pile up
+            patience = self.leaves_when_idle_s if self.sent or self.leaves_when_idle_s is None else 0.0
             if jobs or self._results or self._in_flight:
                 idle_since = time.monotonic()
-            elif self._stopping:
-                return
-            elif self.leaves_when_idle_s is not None and time.monotonic() - idle_since >= self.leaves_when_idle_s:
+            elif self._stopping or (patience is not None and time.monotonic() - idle_since >= patience):
                 return
             if len(self._results) < BATCH:
                 await self._pause(POLL_S if self._in_flight or self.leaves_when_idle_s is not None else IDLE_POLL_S)
@@ -97,10 +106,8 @@ class Pump:
     async def _pause(self, seconds: float) -> None:
         """Waits for a batch of results, or a moment for a few."""
         self._woken.clear()
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), FLUSH_S if self._in_flight or self._results else seconds)
-        except TimeoutError:
-            pass
 
     # -- one delivery ------------------------------------------------------------------------------------------------
     async def _deliver(self, sender: Sender, job: Job) -> None:
@@ -159,8 +166,10 @@ class Pump:
                 return await self._call(work)
             except (OperationalError, InterfaceError) as error:
                 logger.warning("the database is away: %s", error)
-                await self._call(lambda: connection.close())  # looked up in the thread that owns it
-                if time.monotonic() > waited_until or (self._stopping and not self._results and not self._in_flight and delay > 1):
+                await self._call(_hang_up)
+                if time.monotonic() > waited_until or (
+                    self._stopping and not self._results and not self._in_flight and delay > 1
+                ):
                     logger.error("the database has been away for %s s", PATIENCE_S)
                     return None
                 await asyncio.sleep(delay)

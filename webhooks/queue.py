@@ -135,7 +135,8 @@ WITH r AS MATERIALIZED (
   SELECT * FROM json_to_recordset(%(results)s::json) AS r(id text, n int, state text, failures int, reclaims int, wait_s float8,
     status int, error text, ms int, ip text, request_headers jsonb, response_headers jsonb, response_body text, is_ours boolean)
 ), done AS (
-  UPDATE webhooks_webhookdelivery AS d SET state = r.state, failures = r.failures, reclaims = r.reclaims, lease = NULL, lease_until = NULL,
+  UPDATE webhooks_webhookdelivery AS d SET
+    state = r.state, failures = r.failures, reclaims = r.reclaims, lease = NULL, lease_until = NULL,
     last_status = r.status, last_error = r.error,
     next_at = CASE WHEN r.wait_s IS NULL THEN d.next_at ELSE clock_timestamp() + make_interval(secs => r.wait_s) END,
     done_at = CASE WHEN r.state IN ('delivered', 'failed', 'quarantined') THEN clock_timestamp() END
@@ -161,7 +162,8 @@ FROM health WHERE h.endpoint_id = health.endpoint_id
 """
 
 _GONE = """
-UPDATE webhooks_webhookendpoint SET is_active = FALSE, disabled_reason = 'gone', disabled_at = clock_timestamp(), updated_at = clock_timestamp()
+UPDATE webhooks_webhookendpoint
+SET is_active = FALSE, disabled_reason = 'gone', disabled_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE is_active AND id IN (SELECT endpoint_id FROM webhooks_webhookdelivery WHERE id = ANY(%(ids)s))
 """
 

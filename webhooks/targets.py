@@ -34,7 +34,7 @@ _REFUSED_V4 = [
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _REFUSED_V6 = [
     IPv6Network(network)
-    for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")  # Teredo and kin, documentation, 6to4, documentation
+    for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")  # Teredo and kin, samples, 6to4, samples
 ]
 _REFUSED_NAMES = ("localhost", "internal", "local", "home.arpa", "localdomain")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

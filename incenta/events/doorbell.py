@@ -9,6 +9,8 @@ import os
 import threading
 import time
 
+from django.utils.module_loading import import_string
+
 logger = logging.getLogger("incenta.events.doorbell")
 
 PAUSE_S = 0.2
@@ -59,8 +61,7 @@ class Doorbell:
             time.sleep(PAUSE_S)
 
     def _publish(self) -> None:
-        from incenta.celery import app
-
+        app = import_string("incenta.celery.app")  # by name: it is the roof, and this is the ground
         # a connection of its own: pooled ones go stale when the broker restarts, and are shared with a forked parent
         with app.connection_for_write(self.broker, connect_timeout=1, transport_options=TIMEOUTS) as connection:
             app.send_task(self.task, connection=connection, retry=False, ignore_result=True, expires=10)

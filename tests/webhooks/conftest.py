@@ -54,7 +54,9 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                request = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body, time.time())
+                request = Received(
+                    self.path, {name.lower(): value for name, value in self.headers.items()}, body, time.time()
+                )
                 receiver.received.append(request)
                 answer = receiver.answer(request)
                 status, headers, content = answer if isinstance(answer, tuple) else (answer, {}, b"")
@@ -114,7 +116,12 @@ def happen(app, type: str = "REWARD_CREATED", count: int = 1, data: dict | None 
     """Events, recorded and committed. Answers their ids."""
     with transaction.atomic():
         made = [
-            events.event(app, type, data or {"rewardId": f"rew_{n}", "userId": "asha", "amount": 5}, subject=("reward", f"rew_{n}"))
+            events.event(
+                app,
+                type,
+                data or {"rewardId": f"rew_{n}", "userId": "asha", "amount": 5},
+                subject=("reward", f"rew_{n}"),
+            )
             for n in range(count)
         ]
         events.write(made)
@@ -157,4 +164,15 @@ def make_due(**filters) -> None:
     WebhookDelivery.objects.filter(state="pending", **filters).update(next_at=Now())
 
 
-__all__ = ["Received", "Receiver", "Sender", "dispatch", "endpoint_of", "happen", "make_due", "on_own_connection", "pump", "send_all"]
+__all__ = [
+    "Received",
+    "Receiver",
+    "Sender",
+    "dispatch",
+    "endpoint_of",
+    "happen",
+    "make_due",
+    "on_own_connection",
+    "pump",
+    "send_all",
+]

@@ -21,7 +21,12 @@ def test_an_endpoint_is_made_and_its_secret_shown_once(himal):
     assert made.status == 201
     assert made["secret"].startswith("whsec_")
     assert made["id"].startswith("whk_")
-    assert (made["url"], made["events"], made["description"], made["active"]) == (HOOK["url"], ["REWARD_CREATED"], "our shop", True)
+    assert (made["url"], made["events"], made["description"], made["active"]) == (
+        HOOK["url"],
+        ["REWARD_CREATED"],
+        "our shop",
+        True,
+    )
     shown = himal.get(f"/webhooks/{made['id']}")
     listed = himal.get("/webhooks")
     assert shown.json == {name: value for name, value in made.json.items() if name != "secret"}
@@ -94,7 +99,7 @@ def test_an_endpoint_is_changed_paused_resumed_and_deleted(himal):
 
 
 def test_another_merchants_endpoint_does_not_exist(shop, himal, rival, receiver):
-    endpoint, secret = endpoint_of(shop, receiver.url())
+    endpoint, _ = endpoint_of(shop, receiver.url())
     happen(shop)
     send_all()
     delivery = WebhookDelivery.objects.get()
@@ -110,7 +115,10 @@ def test_another_merchants_endpoint_does_not_exist(shop, himal, rival, receiver)
         ("POST", "/replay", since),
         ("GET", "/deliveries", None),
     ]:
-        foreign, absent = rival(method, f"/webhooks/{endpoint.pk}{path}", body), rival(method, f"/webhooks/whk_none{path}", body)
+        foreign, absent = (
+            rival(method, f"/webhooks/{endpoint.pk}{path}", body),
+            rival(method, f"/webhooks/whk_none{path}", body),
+        )
         assert foreign.status == absent.status == 404
         assert (foreign["error"], foreign["code"]) == (absent["error"], absent["code"])
     for method, path in [("GET", ""), ("POST", "/replay")]:
@@ -157,7 +165,12 @@ def test_a_test_is_delivered_and_logged(shop, himal, receiver):
     [logged] = himal.get(f"/webhooks/{endpoint.pk}/deliveries")["deliveries"]
     assert (logged["id"], logged["status"], logged["lastStatus"]) == (sent["id"], "DELIVERED", 200)
     [attempt] = logged["attempts"]
-    assert (attempt["attempt"], attempt["status"], attempt["error"], attempt["responseBody"]) == (1, 200, None, "got it")
+    assert (attempt["attempt"], attempt["status"], attempt["error"], attempt["responseBody"]) == (
+        1,
+        200,
+        None,
+        "got it",
+    )
     whole = himal.get(f"/webhooks/deliveries/{sent['id']}")
     assert whole["body"].encode() == receiver.received[0].body
     assert whole["attempts"][0]["requestHeaders"]["webhook-id"] == sent["messageId"]
@@ -181,7 +194,10 @@ def test_the_log_is_told_in_a_bounded_number_of_statements(shop, himal, receiver
     assert all(delivery["nextAttemptAt"] for delivery in logged)
     assert himal.get(f"/webhooks/{endpoint.pk}/deliveries?status=DELIVERED")["deliveries"] == []
     assert himal.get(f"/webhooks/{endpoint.pk}/deliveries?status=NOPE").status == 400
-    assert himal.get(f"/webhooks/{endpoint.pk}/deliveries?event=REWARD_CREATED&trigger=AUTO")["pagination"]["totalItems"] == 20
+    assert (
+        himal.get(f"/webhooks/{endpoint.pk}/deliveries?event=REWARD_CREATED&trigger=AUTO")["pagination"]["totalItems"]
+        == 20
+    )
 
 
 def test_deliveries_are_sent_again(shop, himal, receiver):
@@ -248,7 +264,9 @@ def test_a_sandbox_has_endpoints_of_its_own(himal):
 
 
 def test_an_app_has_fifty_endpoints_at_most(himal):
-    WebhookEndpoint.objects.bulk_create([WebhookEndpoint(app=himal.app, url=HOOK["url"], events=["*"]) for _ in range(50)])
+    WebhookEndpoint.objects.bulk_create(
+        [WebhookEndpoint(app=himal.app, url=HOOK["url"], events=["*"]) for _ in range(50)]
+    )
     refused = himal.post("/webhooks", HOOK)
 
     assert (refused.status, refused["code"]) == (409, "too_many_webhooks")

@@ -23,11 +23,27 @@ def javascript(node: str, bodies: list[bytes]) -> list[bytes]:
 
 
 NUMBERS = [
-    0, -0.0, 1.0, 5.00, 12.5, 1e3, 1e-5, 1e-6, 1e-7, 1.5e-7, 9.999e-7, 1.23e-6, -1e-4, -1.25e-5, 1e20, 123456789012345680000.0, 1e21, 1.5e300,
-    5e-324, 1.7976931348623157e308, 2.2250738585072014e-308, 0.1 + 0.2, 2**53 - 1, -(2**53 - 1), 2**53, 2**64, -(2**70), 9007199254740993.0,
-    Decimal("5.00"), Decimal("12.50"), Decimal("0.1"), Decimal("1E-7"), Decimal("123456789.123456789123456789"), Decimal("1E+3"), Decimal(2**60),
+    0, -0.0, 1.0, 5.00, 12.5, 1e3, 1e-5, 1e-6, 1e-7, 1.5e-7, 9.999e-7, 1.23e-6, -1e-4, -1.25e-5, 1e20, 123456789012345680000.0,
+    1e21, 1.5e300, 5e-324, 1.7976931348623157e308, 2.2250738585072014e-308, 0.1 + 0.2,
+    2**53 - 1, -(2**53 - 1), 2**53, 2**64, -(2**70), 9007199254740993.0,
+    Decimal("5.00"), Decimal("12.50"), Decimal("0.1"), Decimal("1E-7"), Decimal("123456789.123456789123456789"),
+    Decimal("1E+3"), Decimal(2**60),
 ]  # fmt: skip
-TEXTS = ["", "é", "日本", "\u2028\u2029", "\x7f", "\x00\x01\x1f\b\f\n\r\t", '"\\/', "<script>", "😀", "\ud83d\ude00", "\ud800", "a\udfffb", "\udfff\ud800"]
+TEXTS = [
+    "",
+    "é",
+    "日本",
+    "\u2028\u2029",
+    "\x7f",
+    "\x00\x01\x1f\b\f\n\r\t",
+    '"\\/',
+    "<script>",
+    "😀",
+    "\ud83d\ude00",
+    "\ud800",
+    "a\udfffb",
+    "\udfff\ud800",
+]
 OBJECTS = [
     {"b": 1, "2": 2, "10": 3, "1": 4, "a": 5},
     {"01": 1, "1": 2, "-1": 3, "1.0": 4, "4294967294": 5, "4294967295": 6, "0": 7, "99999999999": 8},
@@ -50,17 +66,19 @@ anything = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.decimals(allow_nan=False, allow_infinity=False, places=4)
     | st.text(st.characters(), max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(st.characters(), max_size=6) | st.integers(-3, 2**33).map(str), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(), max_size=6) | st.integers(-3, 2**33).map(str), inner, max_size=6)
+    ),
     max_leaves=12,
 )
 
 
 @pytest.mark.node
-@settings(max_examples=40, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(values=st.lists(anything, min_size=60, max_size=60))
 def test_javascript_writes_any_value_the_same(node, values):
-    """Forty Node processes with sixty bodies each: a process a body would take an hour. Not shrunk, for the same reason."""
+    """Twenty Node processes with sixty bodies each: a process a body would take an hour. Not shrunk, for the same reason."""
     bodies = [canonical.dumps(value) for value in values]
     theirs = javascript(node, bodies)
 

@@ -56,7 +56,10 @@ def test_the_documented_verifier_accepts_it(shop, receiver, node):
 
     [request] = receiver.received
     told = subprocess.run(
-        [node, "-e", JSON_STRINGIFY], input=json.dumps([secret, request.body.decode()]).encode(), capture_output=True, check=True
+        [node, "-e", JSON_STRINGIFY],
+        input=json.dumps([secret, request.body.decode()]).encode(),
+        capture_output=True,
+        check=True,
     )
     assert request.headers["x-webhook-signature"] == told.stdout.decode()
 
@@ -72,7 +75,13 @@ def test_what_is_kept_of_a_delivery(shop, receiver):
     assert delivery.lease is None
     assert delivery.done_at
     attempt = delivery.attempts.get()
-    assert (attempt.n, attempt.status, attempt.error, attempt.ip, attempt.response_body) == (1, 200, None, "127.0.0.1", "thanks")
+    assert (attempt.n, attempt.status, attempt.error, attempt.ip, attempt.response_body) == (
+        1,
+        200,
+        None,
+        "127.0.0.1",
+        "thanks",
+    )
     assert attempt.response_headers["X-Powered-By"] == "asha"
     assert attempt.request_headers["webhook-id"] == delivery.message_id
     assert attempt.started_at <= attempt.ended_at
@@ -139,7 +148,9 @@ def test_fanning_out_twice_makes_one_delivery_and_keeps_the_first_bytes(shop, re
 
 def test_an_event_too_large_to_push_is_sent_thin(shop, receiver):
     endpoint_of(shop, receiver.url())
-    [event_id] = happen(shop, data={"rewardId": "rew_1", "amount": 5, "metadata": {"pad": "x" * 70_000}, "note": "y" * 70_000})
+    [event_id] = happen(
+        shop, data={"rewardId": "rew_1", "amount": 5, "metadata": {"pad": "x" * 70_000}, "note": "y" * 70_000}
+    )
     send_all()
 
     [request] = receiver.received
@@ -278,7 +289,9 @@ def test_a_secret_rotates_without_a_refused_delivery(shop, receiver):
     endpoint.promote_secret()
     happen(shop)
     send_all()
-    WebhookSecret.objects.filter(endpoint=endpoint).exclude(expires_at=None).update(expires_at=timezone.now() - timedelta(seconds=1))
+    WebhookSecret.objects.filter(endpoint=endpoint).exclude(expires_at=None).update(
+        expires_at=timezone.now() - timedelta(seconds=1)
+    )
     happen(shop)
     send_all()
 

@@ -13,7 +13,9 @@ from .conftest import happen
 
 
 def read(caller, after: str = "", **more) -> list[str]:
-    query = "&".join(f"{name}={value}" for name, value in ({"after": after} if after else {} | more).items() | more.items())
+    query = "&".join(
+        f"{name}={value}" for name, value in ({"after": after} if after else {} | more).items() | more.items()
+    )
     answer = caller.get(f"/events?{query}" if query else "/events")
     assert answer.status == 200, answer
     return [event["id"] for event in answer["events"]]

@@ -19,10 +19,11 @@ from django.db import connection, connections
 from django.db.models.functions import Now
 
 from incenta.database import sql
+from webhooks import drain as draining
 from webhooks import queue
-from webhooks.drain import drain
 from webhooks.models import EndpointHealth, State, WebhookAttempt, WebhookDelivery, WebhookSecret
-from webhooks.pump import Pump
+from webhooks.pump import Pump, judge
+from webhooks.transport import Outcome
 
 from .conftest import dispatch, endpoint_of, happen, make_due, on_own_connection, pump, send_all
 
@@ -265,13 +266,10 @@ def test_our_own_trouble_uses_up_none_of_the_receivers_chances(shop, receiver):
 
 def test_a_receiver_that_closes_idle_connections_is_not_blamed(shop, receiver):
     """The first reuse of a connection that the receiver has closed costs no wait and no chance."""
-    endpoint, _ = endpoint_of(shop, receiver.url())
-    [event] = happen(shop)
+    endpoint_of(shop, receiver.url())
+    happen(shop)
     dispatch()
     [job] = queue.claim(1, Pump().lease)
-    from webhooks.pump import judge
-    from webhooks.transport import Outcome
-
     stale = judge(job, {}, Outcome(error="disconnected", was_stale=True))
     job.n = 2
     again = judge(job, {}, Outcome(error="disconnected", was_stale=True))
@@ -294,17 +292,17 @@ def test_an_endpoint_deleted_while_its_request_is_out_upsets_nobody(shop, receiv
 
 # -- the drain -------------------------------------------------------------------------------------------------------------
 def test_a_drain_leaves_at_once_where_enough_are_at_work(shop, receiver, monkeypatch):
-    from webhooks import drain as draining
-
     monkeypatch.setattr(draining, "MOST_AT_ONCE", 1)
     endpoint_of(shop, receiver.url())
     happen(shop)
     dispatch()
     with draining._place() as is_ours:
         assert is_ours
-        assert on_own_connection(drain) == 0
-    assert on_own_connection(drain) == 1
-    assert sql.row("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %(lock)s", {"lock": draining._LOCK}) == (0,)
+        assert on_own_connection(draining.drain) == 0
+    assert on_own_connection(draining.drain) == 1
+    assert sql.row(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %(lock)s", {"lock": draining._LOCK}
+    ) == (0,)
 
 
 def test_a_drain_ends_with_its_budget(shop, receiver):
@@ -324,11 +322,14 @@ def test_a_claim_is_served_by_the_indexes(shop, receiver):
     """The plan of what the pump asks every moment: it must not read the finished past."""
     endpoint, _ = endpoint_of(shop, receiver.url())
     sql.execute(
-        """INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, state, trigger)
-        SELECT 'dlv_' || n, %(app)s, 'msg_' || n, %(endpoint)s, 'REWARD_CREATED', 'delivered', 'auto' FROM generate_series(1, 20000) AS n""",
+        """INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, state)
+        SELECT 'dlv_' || n, %(app)s, 'msg_' || n, %(endpoint)s, 'REWARD_CREATED', 'delivered' FROM generate_series(1, 20000) AS n""",
         {"app": shop.pk, "endpoint": endpoint.pk},
     )
     sql.execute("ANALYZE webhooks_webhookdelivery")
-    for statement, params in ((queue._LOCK, {}), (queue._CLAIM, {"endpoints": [endpoint.pk], "slots": 256, "lease": Pump().lease})):
+    for statement, params in (
+        (queue._LOCK, {}),
+        (queue._CLAIM, {"endpoints": [endpoint.pk], "slots": 256, "lease": Pump().lease}),
+    ):
         plan = "\n".join(row[0] for row in sql.rows("EXPLAIN " + statement, params))
         assert "Seq Scan on webhooks_webhookdelivery" not in plan, plan

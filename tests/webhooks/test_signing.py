@@ -12,7 +12,14 @@ import svix
 from webhooks import canonical, signing
 
 MESSAGE = "msg_01m831b2qts05fen4vdq67f4qp"
-BODY = canonical.dumps({"event": "REWARD_CREATED", "data": {"amount": 5.00, "userId": "asha"}, "timestamp": "2026-11-23T09:00:00.000Z", "id": MESSAGE})
+BODY = canonical.dumps(
+    {
+        "event": "REWARD_CREATED",
+        "data": {"amount": 5.00, "userId": "asha"},
+        "timestamp": "2026-11-23T09:00:00.000Z",
+        "id": MESSAGE,
+    }
+)
 OLD, NEW = signing.new_secret(), signing.new_secret()
 
 
@@ -28,7 +35,10 @@ def headers(primary=OLD, others=(), timestamp=None, body=BODY):
     )
 
 
-LIBRARIES = [(standardwebhooks.Webhook, standardwebhooks.WebhookVerificationError), (svix.webhooks.Webhook, svix.webhooks.WebhookVerificationError)]
+LIBRARIES = [
+    (standardwebhooks.Webhook, standardwebhooks.WebhookVerificationError),
+    (svix.webhooks.Webhook, svix.webhooks.WebhookVerificationError),
+]
 
 
 @pytest.mark.parametrize(("library", "_"), LIBRARIES)

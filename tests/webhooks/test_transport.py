@@ -64,7 +64,9 @@ async def hostile(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
                 await say(b"HTTP/1.1 200 OK\r\n")
                 await drip(b"X-A: b\r\n", 0.1)
             case "/many-headers":
-                await say(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(5000)) + b"\r\n")
+                await say(
+                    b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(5000)) + b"\r\n"
+                )
             case "/long-header":
                 await say(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20_000_000 + b"\r\n\r\n")
             case "/bomb":
@@ -157,7 +159,9 @@ def test_what_is_kept_goes_into_the_database(outcomes):
 
 # -- ordinary trouble ------------------------------------------------------------------------------------------------------
 def test_a_redirect_is_a_failure_and_is_not_followed(development, receiver):
-    receiver.answer = lambda request: (307, {"Location": receiver.url("/elsewhere")}, b"") if request.path == "/hooks" else 200
+    receiver.answer = lambda request: (
+        (307, {"Location": receiver.url("/elsewhere")}, b"") if request.path == "/hooks" else 200
+    )
 
     outcome = post(receiver.url())
 
@@ -340,7 +344,15 @@ def test_even_past_the_url_check_no_inner_literal_is_opened(opened, monkeypatch)
     from webhooks import targets
 
     monkeypatch.setattr(targets, "check", lambda url, *, allows_private: url)
-    for url in ["https://127.0.0.1/", "https://[::1]/", "https://[::ffff:7f00:1]/", "https://localhost/", "https://127.1/", "https://0x7f000001/", "https://2130706433/"]:
+    for url in [
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://localhost/",
+        "https://127.1/",
+        "https://0x7f000001/",
+        "https://2130706433/",
+    ]:
         outcome = post(url)
         assert not outcome.is_success
     assert [address for address in opened if address[1] == 443] == []

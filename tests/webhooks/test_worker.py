@@ -31,7 +31,18 @@ def test_from_commit_to_receipt_by_a_real_worker(shop, receiver, tmp_path):
     """No beat runs here: what arrives was rung for. The broker is the embedded one, in a folder of the test's own."""
     endpoint_of(shop, receiver.url())
     env = environment(INCENTA_DATA_DIR=str(tmp_path), CELERY_BROKER_URL="filesystem://")
-    command = [sys.executable, "-m", "celery", "-A", "incenta.celery", "worker", "--loglevel", "WARNING", "--concurrency", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "incenta.celery",
+        "worker",
+        "--loglevel",
+        "WARNING",
+        "--concurrency",
+        "2",
+    ]
     worker = subprocess.Popen([*command, "--queues", "incenta,webhooks"], cwd=ROOT, env=env)
     try:
         time.sleep(3)

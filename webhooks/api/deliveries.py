@@ -60,7 +60,9 @@ def attempt_face(attempt: WebhookAttempt, body: str) -> dict:
 
 class DeliveryFilters(FilterSet):
     status = django_filters.ChoiceFilter(choices=[(name, name) for name in STATUSES.values()], method="narrow_status")
-    trigger = django_filters.ChoiceFilter(choices=[(kind.upper(), kind.upper()) for kind in Trigger.values], method="narrow_trigger")
+    trigger = django_filters.ChoiceFilter(
+        choices=[(kind.upper(), kind.upper()) for kind in Trigger.values], method="narrow_trigger"
+    )
     event = django_filters.ChoiceFilter(choices=[(name, name) for name in EVENT_TYPES], field_name="type")
     since = MomentFilter("created_at", "gte")
     until = MomentFilter("created_at", "lt")
@@ -92,7 +94,9 @@ class Deliveries(ListView):
     def get_queryset(self):
         attempts = WebhookAttempt.objects.order_by("n").annotate(head=Left("response_body", SHOWN_IN_LISTS))
         attempts = attempts.defer("response_body", "request_headers", "response_headers")
-        return WebhookDelivery.objects.filter(app=self.request.app, endpoint=self.endpoint).prefetch_related(Prefetch("attempts", attempts))
+        return WebhookDelivery.objects.filter(app=self.request.app, endpoint=self.endpoint).prefetch_related(
+            Prefetch("attempts", attempts)
+        )
 
     def face(self, item):
         return face(item) | {"attempts": [attempt_face(attempt, attempt.head) for attempt in item.attempts.all()]}

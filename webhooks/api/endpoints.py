@@ -118,8 +118,16 @@ class RotateSecret(ApiView):
         endpoint = find(request, webhook_id)
         hours = RotationInput.parse(request.data).get("overlap_hours")
         secret = endpoint.rotate_secret(OVERLAP if hours is None else timedelta(hours=hours))
-        ends = WebhookSecret.objects.live().filter(endpoint=endpoint).exclude(expires_at=None).order_by("expires_at").last()
-        return Response(face(endpoint) | {"secret": secret, "previousSecretExpiresAt": clock.iso(ends and ends.expires_at)})
+        ends = (
+            WebhookSecret.objects.live()
+            .filter(endpoint=endpoint)
+            .exclude(expires_at=None)
+            .order_by("expires_at")
+            .last()
+        )
+        return Response(
+            face(endpoint) | {"secret": secret, "previousSecretExpiresAt": clock.iso(ends and ends.expires_at)}
+        )
 
 
 class PromoteSecret(ApiView):
@@ -154,7 +162,9 @@ class Replay(ApiView):
         if sent.get("until") and sent["until"] <= sent["since"]:
             raise InvalidInput({"until": ["Must be after since."]})
         state = deliveries.REPLAYABLE[sent.get("status") or "FAILED"]
-        queued = WebhookDelivery.objects.replay_since(endpoint, since=sent["since"], until=sent.get("until"), state=state)
+        queued = WebhookDelivery.objects.replay_since(
+            endpoint, since=sent["since"], until=sent.get("until"), state=state
+        )
         return Response({"queued": queued, "hasMore": queued == MOST_REPLAYED}, status=202)
 
 
@@ -162,5 +172,8 @@ class EventTypes(ApiView):
     """``GET``: what an endpoint can be told, with an example of each."""
 
     def get(self, request):
-        types = [{"name": kind.name, "description": kind.description, "example": kind.example} for kind in EVENT_TYPES.values()]
+        types = [
+            {"name": kind.name, "description": kind.description, "example": kind.example}
+            for kind in EVENT_TYPES.values()
+        ]
         return Response({"eventTypes": types})

@@ -4,8 +4,9 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
-import incenta.ids
 from django.db import migrations, models
+
+import incenta.ids
 
 
 class Migration(migrations.Migration):

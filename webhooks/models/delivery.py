@@ -76,9 +76,15 @@ class DeliveryManager(models.Manager):
         message_id = new_id("msg")
         with transaction_joined():
             message = WebhookMessage.objects.create(
-                id=message_id, app_id=endpoint.app_id, type=event_type, is_test=True, body=example_body(message_id, event_type, endpoint.app)
+                id=message_id,
+                app_id=endpoint.app_id,
+                type=event_type,
+                is_test=True,
+                body=example_body(message_id, event_type, endpoint.app),
             )
-            delivery = self.create(app_id=endpoint.app_id, message=message, endpoint=endpoint, type=event_type, trigger=Trigger.TEST)
+            delivery = self.create(
+                app_id=endpoint.app_id, message=message, endpoint=endpoint, type=event_type, trigger=Trigger.TEST
+            )
             doorbell.ring_on_commit()
         delivery.refresh_from_db()
         return delivery
@@ -95,7 +101,8 @@ class DeliveryManager(models.Manager):
             """
             INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, trigger)
             SELECT r.id, m.app_id, m.id, %(endpoint)s, m.type, %(trigger)s
-            FROM json_to_recordset(%(rows)s::json) AS r(id text, message_id text) JOIN webhooks_webhookmessage AS m ON m.id = r.message_id""",
+            FROM json_to_recordset(%(rows)s::json) AS r(id text, message_id text)
+            JOIN webhooks_webhookmessage AS m ON m.id = r.message_id""",
             {"endpoint": endpoint.pk, "trigger": str(trigger), "rows": sql.as_rows(made)},
         )
         doorbell.ring_on_commit()
@@ -107,17 +114,29 @@ class WebhookDelivery(models.Model):
     and fanning an event out twice still finds it there."""
 
     id = IdField(prefix="dlv")
-    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="webhook_deliveries", db_constraint=False, db_index=False)
-    message = models.ForeignKey(WebhookMessage, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
+    app = models.ForeignKey(
+        App, on_delete=models.CASCADE, related_name="webhook_deliveries", db_constraint=False, db_index=False
+    )
+    message = models.ForeignKey(
+        WebhookMessage, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False
+    )
     endpoint = models.ForeignKey(
         WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
     )
     type = models.CharField(max_length=60, db_collation="C")
     trigger = models.CharField(max_length=6, choices=Trigger.choices, default=Trigger.AUTO, db_default=Trigger.AUTO)
-    state = models.CharField(max_length=11, choices=State.choices, default=State.PENDING, db_default=State.PENDING, db_collation="C")
-    failures = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Failed requests; the place in the schedule.")
-    sends = models.PositiveIntegerField(default=0, db_default=0, help_text="Requests begun; also the token that fences late results.")
-    reclaims = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Times that a worker died or failed under it.")
+    state = models.CharField(
+        max_length=11, choices=State.choices, default=State.PENDING, db_default=State.PENDING, db_collation="C"
+    )
+    failures = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Failed requests; the place in the schedule."
+    )
+    sends = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Requests begun; also the token that fences late results."
+    )
+    reclaims = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Times that a worker died or failed under it."
+    )
     next_at = models.DateTimeField(db_default=Now())
     lease = models.UUIDField(null=True, help_text="The pump that holds it.")
     lease_until = models.DateTimeField(null=True)
@@ -132,11 +151,15 @@ class WebhookDelivery(models.Model):
         constraints = [
             # fanning out twice, or by two dispatchers at once, makes one
             models.UniqueConstraint(
-                fields=["app", "message", "endpoint"], condition=models.Q(trigger="auto"), name="webhook_delivery_once_an_event"
+                fields=["app", "message", "endpoint"],
+                condition=models.Q(trigger="auto"),
+                name="webhook_delivery_once_an_event",
             ),
         ]
         indexes = [
-            models.Index(fields=["endpoint", "next_at"], condition=models.Q(state="pending"), name="webhook_delivery_due"),
+            models.Index(
+                fields=["endpoint", "next_at"], condition=models.Q(state="pending"), name="webhook_delivery_due"
+            ),
             models.Index(fields=["endpoint"], condition=models.Q(state="leased"), name="webhook_delivery_leased"),
             models.Index(fields=["lease_until"], condition=models.Q(state="leased"), name="webhook_delivery_expiry"),
             models.Index(fields=["endpoint", "created_at", "id"], name="webhook_delivery_log"),
@@ -167,7 +190,9 @@ class WebhookDelivery(models.Model):
                 self.refresh_from_db()
                 return self
             WebhookDelivery.objects._send_again(endpoint, [self.message_id], Trigger.MANUAL)
-            return WebhookDelivery.objects.filter(message_id=self.message_id, endpoint=endpoint).latest("created_at", "id")
+            return WebhookDelivery.objects.filter(message_id=self.message_id, endpoint=endpoint).latest(
+                "created_at", "id"
+            )
 
 
 def endpoint_must_be_active(endpoint: WebhookEndpoint) -> None:

@@ -33,7 +33,11 @@ class EndpointManager(models.Manager):
             if self.filter(app=app).count() >= MOST_ENDPOINTS:
                 raise Conflict("too_many_webhooks", f"An app can have at most {MOST_ENDPOINTS} webhook endpoints.")
             endpoint = self.create(
-                app=app, url=checked_url(url), events=checked_events(events), description=description, created_by=created_by
+                app=app,
+                url=checked_url(url),
+                events=checked_events(events),
+                description=description,
+                created_by=created_by,
             )
             from .health import EndpointHealth
             from .secret import WebhookSecret
@@ -70,8 +74,12 @@ class WebhookEndpoint(models.Model):
     class Meta:
         default_manager_name = "objects"
         constraints = [
-            models.CheckConstraint(condition=models.Q(timeout_s__range=(5, 30)), name="webhook_endpoint_timeout_5_to_30"),
-            models.CheckConstraint(condition=models.Q(max_concurrency__range=(1, 64)), name="webhook_endpoint_concurrency_1_to_64"),
+            models.CheckConstraint(
+                condition=models.Q(timeout_s__range=(5, 30)), name="webhook_endpoint_timeout_5_to_30"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_concurrency__range=(1, 64)), name="webhook_endpoint_concurrency_1_to_64"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,7 +90,12 @@ class WebhookEndpoint(models.Model):
 
     # -- verbs -------------------------------------------------------------------------------------------------------
     def change(
-        self, *, url: str | None = None, events: list[str] | None = None, description: str | None = None, active: bool | None = None
+        self,
+        *,
+        url: str | None = None,
+        events: list[str] | None = None,
+        description: str | None = None,
+        active: bool | None = None,
     ) -> None:
         """Changes what is given. Pausing keeps what is pending; resuming sends it. Raises ``InvalidInput``."""
         with transaction_joined():
@@ -95,7 +108,11 @@ class WebhookEndpoint(models.Model):
             if active is True and not self.is_active:
                 self._enable()
             elif active is False and self.is_active:
-                self.is_active, self.disabled_reason, self.disabled_at = False, self.Disabled.BY_MERCHANT, timezone.now()
+                self.is_active, self.disabled_reason, self.disabled_at = (
+                    False,
+                    self.Disabled.BY_MERCHANT,
+                    timezone.now(),
+                )
             self.save()
 
     def _enable(self) -> None:
@@ -146,7 +163,9 @@ class WebhookEndpoint(models.Model):
             if live and not any(secret.is_primary for secret in live):
                 self._make_primary(live[0])  # an earlier rotation ended by itself; the header must not jump now
             ends = models.ExpressionWrapper(Now() + overlap, models.DateTimeField())
-            self.secrets.live().filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(expires_at=ends)
+            self.secrets.live().filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(
+                expires_at=ends
+            )
             return WebhookSecret.objects.issue(self, is_primary=not live)
 
     def _make_primary(self, secret) -> None:
@@ -179,5 +198,7 @@ def checked_events(events: list[str]) -> list[str]:
         raise InvalidInput({"events": ['Must name at least one event, or be ["*"] for all.']})
     unknown = [name for name in events if name != EVERYTHING and name not in EVENT_TYPES]
     if unknown:
-        raise InvalidInput({"events": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]})
+        raise InvalidInput(
+            {"events": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]}
+        )
     return [EVERYTHING] if EVERYTHING in events else list(dict.fromkeys(events))

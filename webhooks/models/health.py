@@ -20,7 +20,9 @@ class EndpointHealth(models.Model):
     endpoint = models.OneToOneField(WebhookEndpoint, on_delete=models.CASCADE, primary_key=True, related_name="health")
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="+", db_index=False)
     lane = models.CharField(max_length=10, choices=Lane.choices, default=Lane.HEALTHY)
-    effective_cap = models.PositiveSmallIntegerField(default=1000, help_text="Lowers the endpoint's own max_concurrency while it is slow.")
+    effective_cap = models.PositiveSmallIntegerField(
+        default=1000, help_text="Lowers the endpoint's own max_concurrency while it is slow."
+    )
     slow_strikes = models.PositiveSmallIntegerField(default=0)
     breaker = models.CharField(max_length=10, choices=Breaker.choices, default=Breaker.CLOSED)
     open_until = models.DateTimeField(null=True, help_text="No request before this moment.")

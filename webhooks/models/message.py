@@ -13,7 +13,9 @@ class WebhookMessage(models.Model):
     """
 
     id = IdField(prefix="msg")
-    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="webhook_messages", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.CASCADE, related_name="webhook_messages", db_constraint=False, db_index=False
+    )
     type = models.CharField(max_length=60, db_collation="C")
     body = models.BinaryField()
     is_test = models.BooleanField(default=False)

@@ -48,7 +48,9 @@ class WebhookSecret(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["app", "endpoint"], condition=models.Q(is_primary=True), name="webhook_secret_one_primary"),
+            models.UniqueConstraint(
+                fields=["app", "endpoint"], condition=models.Q(is_primary=True), name="webhook_secret_one_primary"
+            ),
         ]
 
     def __str__(self) -> str:

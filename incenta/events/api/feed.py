@@ -54,7 +54,11 @@ class Feed(ApiView):
             }
             for id, type, data, occurred_at, recorded_at in found[:limit]
         ]
-        pagination = {"limit": limit, "after": events[-1]["id"] if events else after or None, "hasMore": len(found) > limit}
+        pagination = {
+            "limit": limit,
+            "after": events[-1]["id"] if events else after or None,
+            "hasMore": len(found) > limit,
+        }
         return Response({"events": events, "pagination": pagination})
 
     def _place(self, after: str) -> int:
@@ -69,5 +73,7 @@ class Feed(ApiView):
 def _types(asked: str | None) -> list[str]:
     names = asked.split(",") if asked else []
     if unknown := [name for name in names if name not in EVENT_TYPES]:
-        raise InvalidInput({"type": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]})
+        raise InvalidInput(
+            {"type": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]}
+        )
     return names
