@@ -30,7 +30,7 @@ _DELIVERY = {
     "webhookId": WEBHOOK_ID,
     "messageId": "msg_01m831b2qts05fen4vdq67f4qr",
     "event": "REWARD_CREATED",
-    "trigger": Choice("EVENT", "TEST", "REPLAY"),
+    "trigger": Choice("AUTO", "MANUAL", "REPLAY", "TEST"),
     "status": Choice("DELIVERED", *(name for name in STATUSES.values() if name != "DELIVERED")),
     "attemptCount": 1,
     "lastStatus": Nullable(200),
@@ -123,7 +123,7 @@ OPERATIONS = {
         _DELIVERY
         | {
             "body": '{"event":"REWARD_CREATED","data":{},"timestamp":"2026-11-23T01:47:00.123Z","id":"msg_01m8"}',
-            "attempts": [_ATTEMPT | {"requestHeaders": _HEADERS, "responseHeaders": Nullable(_HEADERS)}],
+            "attempts": [_ATTEMPT | {"requestHeaders": _HEADERS, "responseHeaders": _HEADERS}],
         },
         path=OF_DELIVERY,
         codes={404: ("delivery_not_found",)},
