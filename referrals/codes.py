@@ -1,23 +1,19 @@
 """Referral codes: easily typed, never confused, compared without regard to case."""
 
 import re
-import secrets
 import unicodedata
 
+from incenta import codes
+from incenta.codes import ALPHABET, key_of
 from incenta.errors import InvalidInput
 
 from .models.campaign import CodeFormat
 from .rules import Rules
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""No 0 O 1 I L U: what is read aloud or typed from paper arrives."""
 RANDOM_LENGTH = 8
 _VANITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}")
 
-
-def key_of(code: str) -> str:
-    """How a code is compared: trimmed, without regard to case, wide and combined characters folded."""
-    return unicodedata.normalize("NFKC", code).strip().upper()
+__all__ = ["ALPHABET", "key_of", "propose", "random_part", "vanity"]
 
 
 def vanity(code: str) -> str:
@@ -28,7 +24,7 @@ def vanity(code: str) -> str:
 
 
 def random_part(length: int = RANDOM_LENGTH) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return codes.random_part(length)
 
 
 def propose(rules: Rules, *, username: str | None, email: str | None, attempt: int) -> str:

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
+from incenta import codes
 from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, DomainError, InvalidInput
@@ -131,7 +132,7 @@ def _give_code(reward: Reward, coupon: str | None) -> None:
     """Writes the reward's code. The database says whether it is free: a look before would race."""
     for _ in range(TRIES_FOR_A_CODE):
         reward.code = coupon or discount_code.new_code(reward.campaign.code_prefix)
-        reward.code_key = discount_code.key_of(reward.code)
+        reward.code_key = codes.key_of(reward.code)
         try:
             with transaction.atomic():
                 reward.save(update_fields=["code", "code_key"])
@@ -247,7 +248,7 @@ def redeem(
 
 def by_code(app: App, code: str) -> Reward | None:
     """The reward with this code, typed in any case, ready for its face; ``None`` where there is none."""
-    key = discount_code.key_of(code)
+    key = codes.key_of(code)
     if not key.isprintable() or not 0 < len(key) <= discount_code.LONGEST:
         return None
     return app.rewards.select_related(*faces_reward.SHOWN).filter(code_key=key).first()

@@ -108,7 +108,7 @@ BEGIN
             SELECT t.amount INTO bound FROM incentives_transfer t
             WHERE t.id = n.reverses_id AND t.wallet_id = n.wallet_id AND t.asset = n.asset
                 AND t.kind = ANY(CASE n.kind WHEN 'REVERSE' THEN '{EARN,POST,SETTLE_IN}' WHEN 'REFUND' THEN '{SPEND,CAPTURE}'
-                    ELSE '{SETTLE_OUT}' END::text[]);
+                    WHEN 'SETTLE_IN' THEN '{SETTLE_OUT}' END::text[]);
             IF bound IS NULL OR bound < (SELECT sum(amount) FROM incentives_transfer WHERE reverses_id = n.reverses_id) THEN
                 PERFORM ledger_refuse('ledger_taken_back',
                     format('transfer %s takes back more than %s moved', n.id, n.reverses_id));
@@ -118,72 +118,66 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- A wallet has changed by the sum of its new transfers, asset by asset, and their running balances lead from the old to the new.
+-- A wallet has changed by its new transfers, one after the other: each leads from the balance before to its own, the last to
+-- what the wallet says. (Plain loops: the same as one query with windows took three times as long for the single event.)
 CREATE FUNCTION ledger_prove_wallets() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    bad text;
     w record;
+    t record;
+    available bigint;
+    held bigint;
 BEGIN
-    SELECT o.id INTO bad
-    FROM old_rows o
-    LEFT JOIN incentives_wallet n ON n.id = o.id AND n.app_id = o.app_id
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS moves,
-            coalesce(bool_and(available_after = available_before + available_sum AND held_after = held_before + held_sum), true) AS runs,
-            coalesce(sum(available_moved) FILTER (WHERE asset = 'XP'), 0) AS xp,
-            coalesce(sum(held_moved) FILTER (WHERE asset = 'XP'), 0) AS xp_held,
-            coalesce(sum(available_moved) FILTER (WHERE asset = 'COIN'), 0) AS coins,
-            coalesce(sum(held_moved) FILTER (WHERE asset = 'COIN'), 0) AS coins_held,
-            coalesce(sum(available_moved) FILTER (WHERE asset = 'TOKEN'), 0) AS tokens,
-            coalesce(sum(held_moved) FILTER (WHERE asset = 'TOKEN'), 0) AS tokens_held,
-            coalesce(bool_or(asset NOT IN ('XP', 'COIN', 'TOKEN')), false) AS is_money
-        FROM (
-            SELECT t.asset, t.available_after, t.held_after, t.available_moved, t.held_moved,
-                sum(t.available_moved) OVER running AS available_sum,
-                sum(t.held_moved) OVER running AS held_sum,
-                CASE t.asset WHEN 'XP' THEN o.xp WHEN 'COIN' THEN o.coins WHEN 'TOKEN' THEN o.tokens
-                    ELSE coalesce((o.money -> t.asset ->> 'available')::bigint, 0) END AS available_before,
-                CASE t.asset WHEN 'XP' THEN o.xp_held WHEN 'COIN' THEN o.coins_held WHEN 'TOKEN' THEN o.tokens_held
-                    ELSE coalesce((o.money -> t.asset ->> 'held')::bigint, 0) END AS held_before
-            FROM (
-                SELECT m.asset, m.seq, m.available_after, m.held_after,
-                    CASE 'AVAILABLE' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount ELSE 0 END AS available_moved,
-                    CASE 'HELD' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount ELSE 0 END AS held_moved
-                FROM incentives_transfer m WHERE m.wallet_id = o.id AND m.seq > o.seq
-            ) t
-            WINDOW running AS (PARTITION BY t.asset ORDER BY t.seq)
-        ) s
-    ) s
-    WHERE n.id IS NULL OR n.seq <> o.seq + s.moves OR NOT s.runs
-        OR n.xp <> o.xp + s.xp OR n.xp_held <> o.xp_held + s.xp_held
-        OR n.coins <> o.coins + s.coins OR n.coins_held <> o.coins_held + s.coins_held
-        OR n.tokens <> o.tokens + s.tokens OR n.tokens_held <> o.tokens_held + s.tokens_held
-        OR (s.is_money OR n.money <> o.money) AND EXISTS (
-            SELECT FROM (SELECT jsonb_object_keys(n.money || o.money) UNION
-                SELECT m.asset FROM incentives_transfer m WHERE m.wallet_id = o.id AND m.seq > o.seq) k (asset)
-            CROSS JOIN LATERAL (
-                SELECT coalesce(sum(CASE 'AVAILABLE' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount END), 0) AS available,
-                    coalesce(sum(CASE 'HELD' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount END), 0) AS held
-                FROM incentives_transfer m WHERE m.wallet_id = o.id AND m.seq > o.seq AND m.asset = k.asset
-            ) m
-            WHERE k.asset NOT IN ('XP', 'COIN', 'TOKEN')
-                AND (coalesce((n.money -> k.asset ->> 'available')::numeric, 0)
-                        <> coalesce((o.money -> k.asset ->> 'available')::numeric, 0) + m.available
-                    OR coalesce((n.money -> k.asset ->> 'held')::numeric, 0)
-                        <> coalesce((o.money -> k.asset ->> 'held')::numeric, 0) + m.held)
-        )
-    LIMIT 1;
-    IF bad IS NOT NULL THEN
-        PERFORM ledger_refuse('ledger_wallet_balance', format('wallet %s did not change by the sum of its transfers', bad));
-    END IF;
     FOR w IN
-        SELECT o.id, n.xp_dated <> o.xp_dated AS xp, n.coins_dated <> o.coins_dated AS coins, n.tokens_dated <> o.tokens_dated AS tokens
-        FROM old_rows o JOIN incentives_wallet n ON n.id = o.id
-        WHERE n.xp_dated <> o.xp_dated OR n.coins_dated <> o.coins_dated OR n.tokens_dated <> o.tokens_dated
+        SELECT o.id, n.id AS new_id, o.seq, o.xp, o.xp_held, o.coins, o.coins_held, o.tokens, o.tokens_held, o.money,
+            n.seq AS new_seq, n.xp AS new_xp, n.xp_held AS new_xp_held, n.coins AS new_coins, n.coins_held AS new_coins_held,
+            n.tokens AS new_tokens, n.tokens_held AS new_tokens_held, n.money AS new_money,
+            n.xp_dated <> o.xp_dated AS xp_dated, n.coins_dated <> o.coins_dated AS coins_dated,
+            n.tokens_dated <> o.tokens_dated AS tokens_dated,
+            n.xp_dated > greatest(n.xp, 0) OR n.coins_dated > greatest(n.coins, 0) OR n.tokens_dated > greatest(n.tokens, 0)
+                AS is_overdated
+        FROM old_rows o LEFT JOIN incentives_wallet n ON n.id = o.id AND n.app_id = o.app_id
     LOOP
-        IF w.xp THEN PERFORM ledger_prove_lots(w.id, 'XP'); END IF;
-        IF w.coins THEN PERFORM ledger_prove_lots(w.id, 'COIN'); END IF;
-        IF w.tokens THEN PERFORM ledger_prove_lots(w.id, 'TOKEN'); END IF;
+        FOR t IN
+            SELECT m.seq, m.asset, m.available_after, m.held_after,
+                CASE 'AVAILABLE' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount ELSE 0 END AS available_moved,
+                CASE 'HELD' WHEN m.target THEN m.amount WHEN m.source THEN -m.amount ELSE 0 END AS held_moved
+            FROM incentives_transfer m WHERE m.wallet_id = w.id AND m.seq > w.seq ORDER BY m.seq
+        LOOP
+            w.seq := w.seq + 1;
+            IF t.asset = 'XP' THEN
+                w.xp := w.xp + t.available_moved;
+                w.xp_held := w.xp_held + t.held_moved;
+                available := w.xp;
+                held := w.xp_held;
+            ELSIF t.asset = 'COIN' THEN
+                w.coins := w.coins + t.available_moved;
+                w.coins_held := w.coins_held + t.held_moved;
+                available := w.coins;
+                held := w.coins_held;
+            ELSIF t.asset = 'TOKEN' THEN
+                w.tokens := w.tokens + t.available_moved;
+                w.tokens_held := w.tokens_held + t.held_moved;
+                available := w.tokens;
+                held := w.tokens_held;
+            ELSE
+                available := coalesce((w.money -> t.asset ->> 'available')::bigint, 0) + t.available_moved;
+                held := coalesce((w.money -> t.asset ->> 'held')::bigint, 0) + t.held_moved;
+                w.money := w.money || jsonb_build_object(t.asset, jsonb_build_object('available', available, 'held', held));
+            END IF;
+            IF t.available_after <> available OR t.held_after <> held OR t.seq <> w.seq THEN
+                PERFORM ledger_refuse('ledger_running_balance',
+                    format('transfer %s of wallet %s does not continue the one before it', t.seq, w.id));
+            END IF;
+        END LOOP;
+        IF w.new_id IS NULL OR w.new_seq <> w.seq OR w.new_xp <> w.xp OR w.new_coins <> w.coins OR w.new_tokens <> w.tokens
+            OR w.new_xp_held <> w.xp_held OR w.new_coins_held <> w.coins_held OR w.new_tokens_held <> w.tokens_held
+            OR w.new_money <> w.money OR w.is_overdated
+        THEN
+            PERFORM ledger_refuse('ledger_wallet_balance', format('wallet %s did not change by the sum of its transfers', w.id));
+        END IF;
+        IF w.xp_dated THEN PERFORM ledger_prove_lots(w.id, 'XP'); END IF;
+        IF w.coins_dated THEN PERFORM ledger_prove_lots(w.id, 'COIN'); END IF;
+        IF w.tokens_dated THEN PERFORM ledger_prove_lots(w.id, 'TOKEN'); END IF;
     END LOOP;
     RETURN NULL;
 END $$;
@@ -200,7 +194,13 @@ END $$;
 
 CREATE FUNCTION ledger_prove_hold_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM ledger_prove_hold(NEW.id);
+    -- whole and new: what settles it later proves it then
+    IF TG_OP = 'UPDATE' OR NEW.open_amount <> NEW.amount OR NOT EXISTS (
+        SELECT FROM incentives_transfer t WHERE t.id = NEW.id AND t.app_id = NEW.app_id AND t.wallet_id = NEW.wallet_id
+            AND t.asset = NEW.asset AND t.kind = NEW.kind AND t.amount = NEW.amount AND t.cause = NEW.cause
+    ) THEN
+        PERFORM ledger_prove_hold(NEW.id);
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -245,4 +245,14 @@ CREATE CONSTRAINT TRIGGER prove AFTER INSERT ON incentives_lotuse DEFERRABLE INI
 -- A wallet changes with every event of its user: room for the new version beside the old one keeps the indexes untouched.
 ALTER TABLE incentives_wallet SET (fillfactor = 70);
 ALTER TABLE incentives_hold SET (fillfactor = 85);
+
+-- Constraints whose text is short: PostgreSQL reads the text anew for every statement, and the long form of this one, a choice
+-- of fourteen alternatives, took a fifth of the write.
+ALTER TABLE incentives_transfer ADD CONSTRAINT transfer_is_its_kind CHECK (
+    kind || ' ' || source || ' ' || target || ' ' || (hold_id IS NOT NULL)::int = ANY ('{
+        EARN ISSUER AVAILABLE 0, GRANT ISSUER HELD 0, POST HELD AVAILABLE 1, VOID HELD ISSUER 1,
+        SPEND AVAILABLE SPENT 0, RESERVE AVAILABLE HELD 0, CAPTURE HELD SPENT 1, RELEASE HELD AVAILABLE 1,
+        PAYOUT AVAILABLE PAID_OUT 0, REVERSE AVAILABLE ISSUER 0, REFUND SPENT AVAILABLE 0, EXPIRE AVAILABLE EXPIRED 0,
+        SETTLE_IN CLEARING AVAILABLE 0, SETTLE_OUT AVAILABLE CLEARING 0
+    }'::text[]));
 ALTER TABLE incentives_wallet ADD CONSTRAINT wallet_money_held_not_negative CHECK (NOT money @? '$.*.held ? (@ < 0)');

@@ -4,6 +4,7 @@ from incentives.ledger.models import Hold, Lot, LotUse, Transfer, Wallet
 
 from .activity import ActionTally, Activity, Grant, Standing
 from .board import BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
+from .catalog import Item, ItemCode, ItemRedemption, ItemStock
 from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
 
 __all__ = [
@@ -16,6 +17,10 @@ __all__ = [
     "BoardScore",
     "Grant",
     "Hold",
+    "Item",
+    "ItemCode",
+    "ItemRedemption",
+    "ItemStock",
     "Level",
     "Lot",
     "LotUse",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from incenta import codes
 from referrals import discount_code
 from tests.referrals.promises import books_are_right, money, nothing_moves, promise, row, told
 
@@ -18,7 +19,7 @@ def test_asha_claims_and_gets_a_code_that_can_be_typed(himal):
 
     assert claimed.status == 200 and claimed["success"] is True
     prefix, random = claimed["discountCode"].split("-")
-    assert prefix == "HIMAL" and re.fullmatch(f"[{discount_code.ALPHABET}]{{14}}", random)
+    assert prefix == "HIMAL" and re.fullmatch(f"[{codes.ALPHABET}]{{14}}", random)
     reward = row(reward_id)
     assert (reward.status, reward.code) == ("APPROVED", claimed["discountCode"])
     assert (reward.expires_at - reward.claimed_at).days == 30
@@ -133,7 +134,7 @@ def test_nobody_claims_what_is_not_there_or_not_theirs(himal, rival):
 
 
 def test_random_codes_hold_nothing_that_is_mistaken_for_another():
-    codes = {discount_code.new_code() for _ in range(1000)}
-    assert len(codes) == 1000
+    made = {discount_code.new_code() for _ in range(1000)}
+    assert len(made) == 1000
     assert not set("".join(codes)) & set("01ILOS5Z2B8UV")
-    assert len(discount_code.ALPHABET) ** discount_code.RANDOM_LENGTH > 2**60
+    assert len(codes.ALPHABET) ** codes.UNGUESSABLE > 2**60

@@ -1,0 +1,197 @@
+"""Spending points on the catalog: the debit, the stock, the code and the redemption are one transaction or none of it."""
+
+import secrets
+
+from incenta import clock, codes, events
+from incenta.accounts.models import App
+from incenta.database import sql
+from incenta.errors import Conflict, InvalidInput, NotFound
+from incenta.ids import new_id
+from incenta.money import COIN, TOKEN, XP
+
+from . import ledger
+from .models import Item, ItemRedemption, ItemStock
+from .models.catalog import CodeSource, RedemptionStatus
+
+_TAKE_STOCK = "UPDATE incentives_itemstock SET left = left - 1 WHERE item_id = %(item_id)s AND left > 0 RETURNING left"
+_TAKE_STOCK = _TAKE_STOCK.replace("left", '"left"')
+
+# From a random place on, so that many at once do not all try the first free code; then from the beginning.
+_TAKE_CODE = """
+UPDATE incentives_itemcode SET redemption_id = %(redemption_id)s WHERE id = (
+  SELECT id FROM (
+    (SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL AND id >= %(start)s
+      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    UNION ALL
+    (SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+  ) free LIMIT 1)
+RETURNING code, code_key
+"""
+_SPREAD = "SELECT min(id), max(id) FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL"
+
+_HAD = """
+SELECT count(*) FROM (SELECT FROM incentives_itemredemption
+  WHERE app_id = %(app_id)s AND user_id = %(user_id)s AND item_id = %(item_id)s AND status <> 'CANCELLED' LIMIT %(most)s) had
+"""
+
+_WRITE = f"""
+WITH redemption AS (
+  INSERT INTO incentives_itemredemption (id, app_id, item_id, user_id, coin_cost, token_cost, status, code, code_key, took_stock,
+    coin_transfer_id, token_transfer_id, redeemed_at, fulfilled_at)
+  SELECT id, %(app_id)s, item_id, user_id, coin_cost, token_cost, status, code, code_key, took_stock,
+    coin_transfer_id, token_transfer_id, redeemed_at, fulfilled_at
+  FROM json_to_recordset(%(redemption)s::json) AS r(id text, item_id text, user_id text, coin_cost bigint, token_cost bigint,
+    status text, code text, code_key text, took_stock bool, coin_transfer_id text, token_transfer_id text,
+    redeemed_at timestamptz, fulfilled_at timestamptz)
+),
+{ledger.WRITE},
+{events.INSERT}
+SELECT 1
+"""
+
+
+def made_code(prefix: str) -> str:
+    """A code that nobody guesses and everybody can type."""
+    return f"{prefix.upper()}-{codes.random_part()}" if prefix else codes.random_part()
+
+
+def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
+    """Spends a user's points on an item; answers ``{redemptionId, status, code, balances, …}``.
+
+    Raises ``NotFound`` ``item_not_found``; ``Conflict`` ``insufficient_balance``, ``out_of_stock``, ``user_limit``, ``item_not_published``.
+    """
+    with sql.transaction_joined():
+        item = app.catalog_items.filter(pk=item_id, deleted_at=None).first()
+        if item is None:
+            raise NotFound("item_not_found", "Item not found.")
+        if not item.published:
+            raise Conflict("item_not_published", "This item is not on offer now.")
+        wallets = ledger.lock(app, [user_id])
+        now = wallets.now
+        asked = {"app_id": app.pk, "user_id": user_id, "item_id": item.pk, "most": item.max_per_user}
+        if item.max_per_user is not None and sql.row(_HAD, asked)[0] >= item.max_per_user:
+            raise Conflict("user_limit", f"Each user can redeem this item {item.max_per_user} times.")
+        redemption_id = new_id("rdm")
+        spent = {}
+        for asset, cost in ((COIN, item.coin_cost), (TOKEN, item.token_cost)):
+            if cost:
+                wallets.load_lots([user_id], asset)
+                spent[asset] = wallets.move(
+                    user_id, ledger.SPEND, asset, cost, cause=redemption_id, cause_type="redemption", occurred_at=now
+                ).id  # fmt: skip
+        if item.limited and sql.row(_TAKE_STOCK, asked) is None:
+            raise Conflict("out_of_stock", "There is none of this item left.")
+        code, code_key = _code(item, redemption_id)
+        status = RedemptionStatus.PENDING if item.code_source == CodeSource.NONE else RedemptionStatus.FULFILLED
+        row = {
+            "id": redemption_id,
+            "item_id": item.pk,
+            "user_id": user_id,
+            "coin_cost": item.coin_cost,
+            "token_cost": item.token_cost,
+            "status": status.value,
+            "code": code,
+            "code_key": code_key,
+            "took_stock": item.limited,
+            "coin_transfer_id": spent.get(COIN),
+            "token_transfer_id": spent.get(TOKEN),
+            "redeemed_at": now,
+            "fulfilled_at": now if code else None,
+        }
+        data = _event_data(redemption_id, item, user_id, code)
+        kinds = ["INCENTIVE_ITEM_REDEEMED"] + (["INCENTIVE_ITEM_FULFILLED"] if code else [])
+        told = [events.event(app, kind, data, subject=("redemption", redemption_id), actor=actor, occurred_at=now) for kind in kinds]
+        sql.row(_WRITE, {"app_id": app.pk, "redemption": sql.as_rows([row])} | wallets.parameters() | events.as_rows(told))
+        events.nudge()
+        wallet = wallets[user_id]
+        return {
+            "redemptionId": redemption_id,
+            "itemId": item.pk,
+            "userId": user_id,
+            "status": status.value,
+            "code": code,
+            "coinCost": item.coin_cost,
+            "tokenCost": item.token_cost,
+            "balances": {"xp": wallet.available(XP), "coins": wallet.available(COIN), "tokens": wallet.available(TOKEN)},
+            "redeemedAt": clock.iso(now),
+        }
+
+
+def _event_data(redemption_id: str, item: Item, user_id: str, code: str | None) -> dict:
+    return {
+        "redemptionId": redemption_id,
+        "userId": user_id,
+        "itemId": item.pk,
+        "code": code,
+        "coinCost": item.coin_cost,
+        "tokenCost": item.token_cost,
+    }
+
+
+def _code(item: Item, redemption_id: str) -> tuple[str | None, str | None]:
+    if item.code_source == CodeSource.NONE:
+        return None, None
+    if item.code_source == CodeSource.GENERATED:
+        code = made_code(item.code_prefix)
+        return code, codes.key_of(code)
+    first, last = sql.row(_SPREAD, {"item_id": item.pk})
+    if first is None:
+        raise Conflict("out_of_stock", "There is none of this item left.")
+    start = first + secrets.randbelow(last - first + 1)
+    taken = sql.row(_TAKE_CODE, {"item_id": item.pk, "redemption_id": redemption_id, "start": start})
+    if taken is None:
+        raise Conflict("out_of_stock", "There is none of this item left.")
+    return taken
+
+
+def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> ItemRedemption:
+    """Fulfils or cancels a redemption. Cancelling returns the points to the lots they came from, and the stock; a code that was
+    shown is not given again. Repeating it is harmless.
+
+    Raises ``NotFound`` ``redemption_not_found``; ``Conflict`` ``redemption_cancelled``; ``InvalidInput``.
+    """
+    if status not in (RedemptionStatus.FULFILLED, RedemptionStatus.CANCELLED):
+        raise InvalidInput({"status": ["Must be FULFILLED or CANCELLED."]})
+    with sql.transaction_joined():
+        found = app.item_redemptions.filter(pk=redemption_id).values_list("user_id", flat=True).first()
+        if found is None:
+            raise NotFound("redemption_not_found", "Redemption not found.")
+        wallets = ledger.lock(app, [found])
+        redemption = app.item_redemptions.select_for_update(of=("self",)).select_related("item").get(pk=redemption_id)
+        if redemption.status == status:
+            return redemption
+        if redemption.status == RedemptionStatus.CANCELLED:
+            raise Conflict("redemption_cancelled", "This redemption is cancelled, and its points are returned.")
+        now = wallets.now
+        redemption.status = status
+        if status == RedemptionStatus.FULFILLED:
+            redemption.fulfilled_at = now
+            data = _event_data(redemption.pk, redemption.item, redemption.user_id, redemption.code)
+            events.record(app, "INCENTIVE_ITEM_FULFILLED", data, subject=("redemption", redemption.pk), actor=actor, occurred_at=now)
+        else:
+            redemption.cancelled_at = now
+            _return(app, wallets, redemption)
+        redemption.save(update_fields=["status", "fulfilled_at", "cancelled_at"])
+    return redemption
+
+
+def _return(app: App, wallets: ledger.Wallets, redemption: ItemRedemption) -> None:
+    ids = [each for each in (redemption.coin_transfer_id, redemption.token_transfer_id) if each]
+    for spend in ledger.transfers(app, ids).values():
+        wallets.load_lots([redemption.user_id], spend.asset)
+        wallets.move(
+            redemption.user_id,
+            ledger.REFUND,
+            spend.asset,
+            None,
+            reverses=spend,
+            cause=redemption.pk,
+            cause_type="redemption_cancelled",
+            occurred_at=wallets.now,
+        )
+    wallets.save()
+    if redemption.took_stock:
+        stock = ItemStock.objects.select_for_update().filter(item_id=redemption.item_id).first()
+        if stock:
+            stock.left += 1
+            stock.save(update_fields=["left"])
