@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from incenta import clock
-from incenta.api.fields import Moment, MoneyNumber, Text
+from incenta.api.fields import Moment, MoneyNumber, Text, Truth, WholeNumber
 from incenta.api.lists import FilterSet, ListView
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
@@ -25,16 +25,27 @@ from referrals.models.campaign import (
 
 
 def _days(least: int = 0, **more):
-    return serializers.IntegerField(min_value=least, max_value=36_500, **more)
+    return WholeNumber(min_value=least, max_value=36_500, **more)
 
 
-class TierInput(Serializer):
-    min_conversions = serializers.IntegerField(min_value=0, max_value=10_000)
+class Whole(Serializer):
+    """A part that is sent whole: what it requires it requires in a PATCH too, where the request around it may be partial."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, dict):
+            missing = [name for name, ours in self._known_names.items() if self.fields[ours].required and name not in data]
+            if missing:
+                raise serializers.ValidationError({name: ["This field is required."] for name in missing})
+        return super().to_internal_value(data)
+
+
+class TierInput(Whole):
+    min_conversions = WholeNumber(min_value=0, max_value=10_000)
     reward_value = MoneyNumber()
     reward_cap = MoneyNumber(required=False, allow_null=True)
 
 
-class DiscountInput(Serializer):
+class DiscountInput(Whole):
     type = serializers.ChoiceField(choices=["PERCENTAGE", "FIXED_AMOUNT"])
     value = MoneyNumber()
 
@@ -56,8 +67,8 @@ class CampaignInput(Serializer):
     tiers = serializers.ListField(child=TierInput(), max_length=50, required=False)
     budget = MoneyNumber(required=False, allow_null=True)
     budget_policy = serializers.ChoiceField(choices=BudgetPolicy.choices, required=False)
-    max_rewards_per_referrer = serializers.IntegerField(min_value=1, max_value=10_000, required=False, allow_null=True)
-    first_time_user_only = serializers.BooleanField(required=False)
+    max_rewards_per_referrer = WholeNumber(min_value=1, max_value=10_000, required=False, allow_null=True)
+    first_time_user_only = Truth(required=False)
     start_date = Moment(required=False, allow_null=True)
     end_date = Moment(required=False, allow_null=True)
     conversion_window_days = _days(1, required=False, allow_null=True)
@@ -70,8 +81,8 @@ class CampaignInput(Serializer):
     fulfillment_type = serializers.ChoiceField(choices=FulfillmentType.choices, required=False)
     discount = DiscountInput(required=False, allow_null=True)
     fraud_mode = serializers.ChoiceField(choices=FraudMode.choices, required=False)
-    hold_at = serializers.IntegerField(min_value=1, max_value=100, required=False)
-    block_at = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    hold_at = WholeNumber(min_value=1, max_value=100, required=False)
+    block_at = WholeNumber(min_value=1, max_value=100, required=False)
 
     RENAMED = {"status": "declared_status", "start_date": "start_at", "end_date": "end_at"}
 

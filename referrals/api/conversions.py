@@ -1,11 +1,10 @@
 """``/v1/conversions``, ``/v1/stats`` and ``/v1/users/{userId}/stats``."""
 
 import django_filters
-from rest_framework import serializers
 from rest_framework.response import Response
 
 from incenta import clock, money
-from incenta.api.fields import Context, Metadata, Moment, MoneyNumber, Text, UserId
+from incenta.api.fields import Context, Metadata, Moment, MoneyNumber, Text, Truth, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, check_parameters
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
@@ -119,7 +118,7 @@ class ConversionDetail(ApiView):
 class ReverseInput(Serializer):
     amount = MoneyNumber(required=False, allow_null=True)
     reason = Text(max_length=500)
-    preview = serializers.BooleanField(required=False)
+    preview = Truth(required=False)
 
 
 class ReverseConversion(ApiView):
