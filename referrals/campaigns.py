@@ -2,10 +2,13 @@
 
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
+
+from django.db.models import F, Sum
 
 from incenta import clock, money
 from incenta.accounts.models import App
-from incenta.database.sql import transaction_joined
+from incenta.database.sql import row, transaction_joined
 from incenta.errors import InvalidInput, NotFound
 
 from .models import Campaign, CampaignSpend, CampaignVersion
@@ -45,6 +48,7 @@ FIELDS: dict[str, str] = {
 }
 """The fields of a campaign: as the API spells them → as the model does."""
 _SPELLING = {ours: theirs for theirs, ours in FIELDS.items()}
+PERCENT_PLACES = 6
 _AMOUNTS = ("reward_value", "reward_cap", "referee_reward_value", "level2_reward_value", "level2_reward_cap", "budget")
 
 
@@ -100,10 +104,13 @@ def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "") -> Cam
         if campaign is None:
             raise NotFound("campaign_not_found", "Campaign not found.")
         before = rules_face(campaign)
-        currency = campaign.currency
+        currency, in_coins = campaign.currency, campaign.fulfillment_type == FulfillmentType.COINS
         _take(campaign, changes)
         if campaign.currency != currency and app.referrals.filter(campaign=campaign).exists():
             raise InvalidInput({"currency": ["Cannot change once the campaign has codes."]})
+        if (campaign.fulfillment_type == FulfillmentType.COINS) != in_coins and app.rewards.filter(campaign=campaign).exists():
+            # the budget, its spend and the figures are in the one or in the other
+            raise InvalidInput({"fulfillmentType": ["Cannot change between coins and money once the campaign has rewards."]})
         _check(campaign)
         after = rules_face(campaign)
         changed = {field: [before[field], after[field]] for field in FIELDS if before[field] != after[field]}
@@ -112,16 +119,20 @@ def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "") -> Cam
             campaign.version += 1
             campaign.updated_at = now
             campaign.save()
-            if campaign.budget is not None:
-                CampaignSpend.objects.get_or_create(campaign=campaign, defaults={"app": app, "promised_minor": _promised(campaign)})
+            if campaign.budget is not None and not CampaignSpend.objects.filter(campaign=campaign).exists():
+                _wait_for_conversions(campaign)
+                CampaignSpend.objects.create(campaign=campaign, app=app, promised_minor=_promised(campaign))
             _keep_version(campaign, changed, actor, now)
     return campaign
 
 
+def _wait_for_conversions(campaign: Campaign) -> None:
+    """Returns when no conversion of a campaign without a budget is under way; later ones wait for us, and see the budget."""
+    row("SELECT pg_advisory_xact_lock(hashtext('referrals.campaign'), hashtext(%(id)s))", {"id": campaign.pk})
+
+
 def _promised(campaign: Campaign) -> int:
     """What the campaign's rewards have promised, for a budget that is set after the fact."""
-    from django.db.models import F, Sum
-
     open_rewards = campaign.rewards.filter(app=campaign.app).exclude(status="CANCELLED")
     return open_rewards.aggregate(sum=Sum(F("amount_minor") - F("reversed_minor")))["sum"] or 0
 
@@ -166,6 +177,8 @@ def _check(campaign: Campaign) -> None:
         elif share and ours in ("reward_value", "referee_reward_value", "level2_reward_value"):
             if value > 100:
                 refuse(ours, "A percentage is at most 100.")
+            elif _is_finer(value):
+                refuse(ours, f"A percentage has at most {PERCENT_PLACES} decimals.")
         elif not (ours == "reward_value" and campaign.reward_model == RewardModel.TIERED):
             try:
                 money.parse(value, asset, ours)
@@ -187,6 +200,8 @@ def _check(campaign: Campaign) -> None:
                 if key == "rewardValue" and campaign.tier_reward_model == RewardModel.PERCENTAGE:
                     if not 0 <= amount <= 100:
                         refuse("tiers", "A percentage is between 0 and 100.")
+                    elif _is_finer(amount):
+                        refuse("tiers", f"A percentage has at most {PERCENT_PLACES} decimals.")
                     continue
                 try:
                     money.parse(amount, asset, "tiers")
@@ -202,10 +217,18 @@ def _check(campaign: Campaign) -> None:
         refuse("start_at", "A scheduled campaign needs a start date.")
     if campaign.discount is not None:
         _check_discount(campaign, refuse)
+    if campaign.landing_url and urlsplit(campaign.landing_url).scheme.lower() not in ("http", "https"):
+        refuse("landing_url", "Must be an http or https address.")
     if campaign.block_at < campaign.hold_at:
         refuse("block_at", "Must not be under the score from which rewards are held.")
     if wrong:
         raise InvalidInput(wrong)
+
+
+def _is_finer(percent: Decimal | float) -> bool:
+    """Whether a percentage has more decimals than are kept."""
+    number = Decimal(str(percent))
+    return number != round(number, PERCENT_PLACES)
 
 
 def _check_discount(campaign: Campaign, refuse) -> None:
@@ -221,5 +244,3 @@ def _check_discount(campaign: Campaign, refuse) -> None:
             refuse("discount", "Must be over 0.")
     except InvalidInput as told:
         refuse("discount", told.details["discount"][0])
-
-

@@ -19,16 +19,21 @@ from .models.campaign import FraudMode
 from .rules import Rules
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
+MOST_LOOKS = 4
+"""How often a conversion looks anew because its campaign was changed meanwhile; then it goes by what it found."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """No order is older; and the year 1 has no yesterday in which a zone west of Greenwich could still be."""
 
+# While a campaign has no budget nobody counts what it promises, so whoever sets one must know that no conversion is under way
+# (see campaigns.revise). The lock is shared: conversions do not wait for each other.
 _FIND = """
-SELECT r.id, r.campaign_id, r.code, r.referrer_id, r.is_flagged, r.status, r.created_at, c.version,
+SELECT r.id, r.campaign_id, r.code, r.referrer_id, r.is_flagged, r.created_at, c.version,
   CASE WHEN c.referral_type = 'MULTI_LEVEL' THEN (
     SELECT u.referrer_id FROM referrals_conversion u
     WHERE u.app_id = r.app_id AND u.campaign_id = r.campaign_id AND u.referee_id = r.referrer_id AND u.status = 'CONVERTED'
     ORDER BY u.converted_at LIMIT 1
-  ) END
+  ) END,
+  CASE WHEN c.budget IS NULL THEN pg_advisory_xact_lock_shared(hashtext('referrals.campaign'), hashtext(c.id)) END
 FROM referrals_referral r JOIN referrals_campaign c ON c.id = r.campaign_id
 WHERE r.app_id = %(app_id)s AND r.code_key = %(code_key)s
 """
@@ -59,7 +64,8 @@ SELECT
       WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(upline_id)s AND side = 'REFERRER' AND status <> 'CANCELLED'
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(budgeted)s THEN (
-    SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END
+    SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END,
+  (SELECT version FROM referrals_campaign WHERE id = %(campaign_id)s)
 """
 
 _WRITE = f"""
@@ -130,41 +136,45 @@ def convert(
     ``already_converted`` naming the first conversion, or ``blocked_by_risk``; ``InvalidInput``.
     """
     with sql.transaction_joined():
-        found = sql.row(_FIND, {"app_id": app.pk, "code_key": codes.key_of(code)})
-        if found is None:
-            raise NotFound("referral_not_found", "Referral code not found.")
-        referral_id, campaign_id, shown, referrer_id, code_is_flagged, status, code_made_at, version, upline_id = found
-        rules = campaign_rules.of_version(app, campaign_id, version)
-        now = clock.now(app)
-        converted_at = occurred_at or now
-        if converted_at > now + FUTURE_TOLERANCE:
-            raise InvalidInput({"occurredAt": ["Must not lie more than five minutes in the future."]})
-        if converted_at < EARLIEST:
-            raise InvalidInput({"occurredAt": [f"Must not lie before {EARLIEST.year}."]})
-        if currency is not None and currency != rules.currency:
-            raise InvalidInput({"currency": [f"The campaign counts in {rules.currency}."]})
-        amount_minor = None if amount is None else money.parse(amount, rules.currency)
-        if upline_id in (referrer_id, referee_id):  # two people who referred each other are no third level
-            upline_id = None
+        for _ in range(MOST_LOOKS):
+            found = sql.row(_FIND, {"app_id": app.pk, "code_key": codes.key_of(code)})
+            if found is None:
+                raise NotFound("referral_not_found", "Referral code not found.")
+            referral_id, campaign_id, shown, referrer_id, code_is_flagged, code_made_at, version, upline_id, _ = found
+            rules = campaign_rules.of_version(app, campaign_id, version)
+            now = clock.now(app)
+            converted_at = occurred_at or now
+            if converted_at > now + FUTURE_TOLERANCE:
+                raise InvalidInput({"occurredAt": ["Must not lie more than five minutes in the future."]})
+            if converted_at < EARLIEST:
+                raise InvalidInput({"occurredAt": [f"Must not lie before {EARLIEST.year}."]})
+            if currency is not None and currency != rules.currency:
+                raise InvalidInput({"currency": [f"The campaign counts in {rules.currency}."]})
+            amount_minor = None if amount is None else money.parse(amount, rules.currency)
+            if upline_id in (referrer_id, referee_id):  # two people who referred each other are no third level
+                upline_id = None
 
-        earners = {referrer_id, *([referee_id] if rules.referee_value else []), *([upline_id] if upline_id else [])}
-        wallets = ledger.lock(app, earners)
-        asked = {
-            "app_id": app.pk,
-            "campaign_id": campaign_id,
-            "referral_id": referral_id,
-            "referrer_id": referrer_id,
-            "referee_id": referee_id,
-            "upline_id": upline_id,
-            "external_id": external_id,
-            "first_time": rules.first_time_user_only,
-            "windowed": rules.window is not None,
-            "converted_at": converted_at,
-            "tier_most": rules.tiers[-1].min_conversions if rules.tiers else 0,
-            "reward_most": rules.max_rewards_per_referrer or 0,
-            "budgeted": rules.budget_minor is not None,
-        }
-        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised = sql.row(_READ, asked)
+            earners = {referrer_id, *([referee_id] if rules.referee_value else []), *([upline_id] if upline_id else [])}
+            wallets = ledger.lock(app, earners)
+            asked = {
+                "app_id": app.pk,
+                "campaign_id": campaign_id,
+                "referral_id": referral_id,
+                "referrer_id": referrer_id,
+                "referee_id": referee_id,
+                "upline_id": upline_id,
+                "external_id": external_id,
+                "first_time": rules.first_time_user_only,
+                "windowed": rules.window is not None,
+                "converted_at": converted_at,
+                "tier_most": rules.tiers[-1].min_conversions if rules.tiers else 0,
+                "reward_most": rules.max_rewards_per_referrer or 0,
+                "budgeted": rules.budget_minor is not None,
+            }
+            *seen, present_version = sql.row(_READ, asked)
+            if version == rules.version == present_version:
+                break  # else somebody changed the campaign while we waited for the wallets: what we found is of yesterday
+        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised = seen
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
         rules.require_open(converted_at)
