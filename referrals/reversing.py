@@ -19,12 +19,19 @@ from .models.reward import RewardStatus
 
 @dataclass(slots=True)
 class Taking:
-    """What a reversal does to one reward: ``minor`` is what it takes, ``short_minor`` what could not be taken."""
+    """What a reversal does to one reward: ``minor`` is what it takes, ``short_minor`` what of it could not be taken, and
+    ``owed_minor`` what of it is a debt that later rewards settle."""
 
     reward: Reward
     minor: int
     status_after: str
     short_minor: int = 0
+    owed_minor: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing of the reward is left to claim or pay."""
+        return self.status_after == RewardStatus.CANCELLED
 
     def face(self) -> dict:
         before = self.reward.amount_minor - self.reward.reversed_minor
@@ -39,7 +46,7 @@ class Taking:
             "before": money.to_number(before, asset),
             "after": money.to_number(before - self.minor, asset),
             "takenBack": money.to_number(self.minor, asset),
-            "owed": money.to_number(self.minor - self.short_minor if self.reward.status == RewardStatus.PAID else 0, asset),
+            "owed": money.to_number(self.owed_minor, asset),
             "uncollected": money.to_number(self.short_minor, asset),
             "statusBefore": self.reward.status,
             "statusAfter": self.status_after,
@@ -54,8 +61,9 @@ def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None,
     Raises ``NotFound`` ``conversion_not_found``; ``InvalidInput`` for more than was converted.
     """
     with transaction_joined():
-        rewards = list(app.rewards.filter(conversion_id=conversion_id).values_list("user_id", flat=True))
-        wallets = ledger.lock(app, set(rewards), create=False)
+        # the referrer's wallet too where he earned nothing: it is the lock that his conversions queue for
+        people = app.conversions.filter(pk=conversion_id).values_list("referrer_id", "rewards__user_id")
+        wallets = ledger.lock(app, {user_id for row in people for user_id in row if user_id is not None}, create=False)
         conversion = app.conversions.select_for_update().filter(pk=conversion_id).first()
         if conversion is None:
             raise NotFound("conversion_not_found", "Conversion not found.")
@@ -67,19 +75,20 @@ def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None,
         wholly = amount is None or total == conversion.amount_minor
         takings = _plan(app, conversion, total if not wholly else None)
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
-        if preview:
-            conversion.reversed_minor, conversion.status = total, after
-            return _answer(conversion, back, [taking.face() for taking in takings], preview)
-        _move(app, wallets, takings, conversion, reason, now)
-        conversion.reversed_minor, conversion.status = total, after
-        conversion.save(update_fields=["reversed_minor", "status"])
+        _move(app, wallets, takings, now)
         effects = [taking.face() for taking in takings]
+        conversion.reversed_minor, conversion.status = total, after
+        if preview:
+            return _answer(conversion, back, effects, preview)
+        wallets.save()
+        conversion.save(update_fields=["reversed_minor", "status"])
         told = [_record(app, conversion, back, reason, effects, actor, now)]
         for taking in takings:
-            _apply(app, taking, reason, now)
-            if taking.status_after == RewardStatus.CANCELLED and taking.reward.status == RewardStatus.CANCELLED:
+            if taking.ends:
+                # with what it was worth until now
                 data = faces_reward.reward_cancelled_data(taking.reward, reason)
                 told.append(events.event(app, "REWARD_CANCELLED", data, subject=("reward", taking.reward.pk), actor=actor, occurred_at=now))
+            _apply(app, taking, reason, now)
         _count(app, conversion, was, wholly, takings)
         if wholly:
             _settle_referral(app, conversion)
@@ -118,7 +127,8 @@ def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
     return takings
 
 
-def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], conversion: Conversion, reason: str, now) -> None:
+def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None:
+    """Plans what moves in the wallets. Nothing is written before the plan is saved."""
     open_holds = ledger.holds(app, [t.reward.ledger_hold_id for t in takings if t.reward.status == RewardStatus.PENDING])
     lots_read = set()
     for taking in takings:
@@ -132,20 +142,25 @@ def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], conversion: 
         if reward.asset in money.POINTS:
             if reward.user_id not in lots_read:
                 wallets.load_lots([reward.user_id], reward.asset)
+                wallets.expire_due(reward.user_id, reward.asset)
                 lots_read.add(reward.user_id)
-            if not app.allows_negative_points:
+            missing = taking.minor - min(max(wallets[reward.user_id].available(reward.asset), 0), taking.minor)
+            if app.allows_negative_points:
+                taking.owed_minor = missing
+            else:
                 # coins that are spent cannot be fetched; the answer says how many
-                taking.short_minor = max(0, taking.minor - wallets[reward.user_id].available(reward.asset))
+                taking.short_minor = missing
+        elif reward.status == RewardStatus.PAID:
+            taking.owed_minor = taking.minor
         if taking.minor - taking.short_minor:
             wallets.move(reward.user_id, ledger.REVERSE, reward.asset, taking.minor - taking.short_minor, **entry)
-    wallets.save()
 
 
 def _apply(app: App, taking: Taking, reason: str, now) -> None:
     reward = taking.reward
     reward.reversed_minor += taking.minor
     fields = ["reversed_minor"]
-    if taking.status_after == RewardStatus.CANCELLED:
+    if taking.ends:
         reward.status, reward.cancelled_at, reward.cancel_reason = RewardStatus.CANCELLED, now, reason
         fields += ["status", "cancelled_at", "cancel_reason"]
     reward.save(update_fields=fields)
