@@ -1,15 +1,16 @@
 """``GET /r/{code}``: records the click and sends the friend on to the campaign's own page, never anywhere else."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from incenta import clock
+from incenta.accounts.models import App
 from incenta.errors import BadRequest
-
-from referrals import referring
+from referrals import referring, rules
 from referrals.models import Referral
 
 COOKIE = "incenta_ref"
@@ -24,17 +25,32 @@ def follow(request: HttpRequest, slug: str) -> HttpResponse:
     referral = Referral.objects.select_related("campaign", "app").filter(slug=slug.strip().upper()).first()
     if referral is None:
         return render(request, "referrals/link.html", {"outcome": "unknown"}, status=404)
+    app, campaign = referral.app, referral.campaign
+    # a browser that only looks ahead has clicked nothing
+    looks_ahead = request.method == "HEAD" or any(word in _purpose(request) for word in PREFETCHES)
     try:
-        # a browser that only looks ahead has clicked nothing
-        if request.method == "GET" and not any(word in _purpose(request) for word in PREFETCHES):
-            referring.click(referral.app, code=referral.code, actor="link")
+        if app.status == App.Status.SUSPENDED:
+            raise BadRequest("campaign_not_active", "The app is suspended.")
+        if looks_ahead:
+            rules.of_version(app, campaign.pk, campaign.version).require_open(clock.now(app))
+        else:
+            referring.click(app, code=referral.code, actor="link")
     except BadRequest:
-        return render(request, "referrals/link.html", {"outcome": "closed", "campaign": referral.campaign}, status=410)
-    if not referral.campaign.landing_url:
-        response = render(request, "referrals/link.html", {"outcome": "welcome", "campaign": referral.campaign, "code": referral.code})
+        return render(request, "referrals/link.html", {"outcome": "closed", "campaign": campaign}, status=410)
+    if campaign.landing_url:
+        response = HttpResponseRedirect(with_code(campaign.landing_url, referral.code))
     else:
-        response = HttpResponseRedirect(with_code(referral.campaign.landing_url, referral.code))
-    response.set_cookie(COOKIE, referral.code, max_age=COOKIE_DAYS * 86400, secure=request.is_secure(), httponly=True, samesite="Lax")
+        shown = {"outcome": "welcome", "campaign": campaign, "code": referral.code}
+        response = render(request, "referrals/link.html", shown)
+    if not looks_ahead:
+        response.set_cookie(
+            COOKIE,
+            referral.code,
+            max_age=COOKIE_DAYS * 86400,
+            secure=request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
     return response
 
 
@@ -43,7 +59,7 @@ def _purpose(request: HttpRequest) -> str:
 
 
 def with_code(landing_url: str, code: str) -> str:
-    """The landing page's address with ``ref`` set to the code, whatever else its query holds."""
+    """The landing page's address with ``ref`` set to the code; the rest of its query stays as the merchant wrote it."""
     parts = urlsplit(landing_url)
-    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "ref"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("ref", code)])))
+    kept = [pair for pair in parts.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) != "ref"]
+    return urlunsplit(parts._replace(query="&".join([*kept, f"ref={quote(code)}"])))
