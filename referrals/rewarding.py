@@ -83,7 +83,8 @@ def _award(decision: Decision, rules: Rules, facts: Facts, user_id: str, side: s
     step = {"rule": "reward", **who, "model": model, "value": float(value), "amount": money.to_number(amount, rules.asset)}
     if cap is not None and amount > cap:
         amount = cap
-        step |= {"cap": money.to_number(cap, rules.asset), "amount": money.to_number(amount, rules.asset), "outcome": "cap hit"}
+        capped = money.to_number(cap, rules.asset)
+        step |= {"computed": step["amount"], "cap": capped, "amount": capped, "outcome": "cap hit"}
     trace.append(step)
     if not amount:
         step["outcome"] = "nothing to reward" if facts.amount_minor is not None or model == RewardModel.FIXED else "no amount to take a share of"

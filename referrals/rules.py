@@ -63,6 +63,7 @@ class Rules:
 
     @classmethod
     def of(cls, campaign: Campaign) -> "Rules":
+        """Of the campaign as it stands, in the zone of its app."""
         asset = money.COIN if campaign.fulfillment_type == FulfillmentType.COINS else campaign.currency
 
         def minor(value) -> int | None:
@@ -141,9 +142,10 @@ _MOST_KEPT = 5_000
 def of_version(app: App, campaign_id: str, version: int) -> Rules:
     """The rules of a campaign whose present ``version`` the caller has just read: kept in the process, loaded when they moved on."""
     rules = _kept.get(campaign_id)
-    if rules is not None and rules.version == version:
+    # the zone is the app's and not the campaign's: it may move on without a new version
+    if rules is not None and rules.version == version and rules.zone.key == app.timezone:
         return rules
-    rules = Rules.of(app.campaigns.select_related("app").get(pk=campaign_id))
+    rules = Rules.of(app.campaigns.get(pk=campaign_id))
     with _lock:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()

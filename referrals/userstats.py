@@ -5,7 +5,7 @@ from incenta.accounts.models import App
 from incenta.database import sql
 
 MOST_CODES = 100
-"""How many of a person's codes are listed, newest first; the totals count all."""
+"""How many of a person's codes are listed, the newest ones; the totals count all."""
 
 _MADE = """
 WITH mine AS (SELECT id, code, created_at FROM referrals_referral WHERE app_id = %(app_id)s AND referrer_id = %(user_id)s),
@@ -19,11 +19,21 @@ SELECT count(*), count(*) FILTER (WHERE clicks > 0), count(*) FILTER (WHERE conv
   (SELECT coalesce(array_agg(code), '{}') FROM (SELECT code FROM mine ORDER BY created_at DESC, id DESC LIMIT %(most)s) newest)
 FROM mine LEFT JOIN figures ON figures.referral_id = mine.id
 """
+# Codes that were made for this person, and codes on which this person converted: each once, whichever it is, or both.
 _RECEIVED = """
-SELECT count(*), count(*) FILTER (WHERE c.status = 'CONVERTED'), min(c.converted_at),
-  coalesce(array_agg(r.code ORDER BY c.converted_at) FILTER (WHERE r.code IS NOT NULL), '{}')
-FROM (SELECT * FROM referrals_conversion WHERE app_id = %(app_id)s AND referee_id = %(user_id)s ORDER BY converted_at LIMIT %(most)s) c
-JOIN referrals_referral r ON r.id = c.referral_id
+WITH used AS (
+  SELECT referral_id, status, converted_at FROM referrals_conversion WHERE app_id = %(app_id)s AND referee_id = %(user_id)s
+),
+received AS (
+  SELECT referral_id FROM used
+  UNION SELECT id FROM referrals_referral WHERE app_id = %(app_id)s AND referee_id = %(user_id)s
+)
+SELECT (SELECT count(*) FROM received), count(*) FILTER (WHERE status = 'CONVERTED'),
+  min(converted_at) FILTER (WHERE status = 'CONVERTED'),
+  (SELECT coalesce(array_agg(r.code ORDER BY newest.converted_at), '{}')
+   FROM (SELECT referral_id, converted_at FROM used ORDER BY converted_at DESC LIMIT %(most)s) newest
+   JOIN referrals_referral r ON r.id = newest.referral_id)
+FROM used
 """
 _EARNED = """
 SELECT asset, sum(amount_minor - reversed_minor)::bigint,

@@ -14,7 +14,11 @@ from incenta.serializers import Serializer
 
 from referrals import codes, faces, referring, stats
 from referrals.models import Referral
+from referrals.models.campaign import CampaignStatus
 from referrals.models.referral import ReferralStatus
+
+OPEN = (ReferralStatus.PENDING, ReferralStatus.CLICKED)
+"""What ends with the campaign."""
 
 
 class ReferralInput(Serializer):
@@ -32,7 +36,7 @@ class ReferralFilters(FilterSet):
     campaignId = TextFilter(field_name="campaign_id")
     referrerId = TextFilter(field_name="referrer_id")
     refereeId = TextFilter(field_name="referee_id")
-    status = django_filters.ChoiceFilter(choices=ReferralStatus.choices)
+    status = django_filters.ChoiceFilter(choices=ReferralStatus.choices, method="in_state")
     createdAfter = MomentFilter(field_name="created_at", lookup_expr="gte")
     createdBefore = MomentFilter(field_name="created_at", lookup_expr="lt")
     search = django_filters.CharFilter(method="find", max_length=255)
@@ -40,6 +44,15 @@ class ReferralFilters(FilterSet):
     class Meta:
         model = Referral
         fields: list[str] = []
+
+    def in_state(self, queryset, name, value):
+        """By the state that the face shows: an open code of a campaign that has ended is EXPIRED."""
+        app = self.request.app
+        ended = app.campaigns.with_status(clock.now(app)).filter(current_status=CampaignStatus.EXPIRED).values("pk")
+        if value == ReferralStatus.EXPIRED:
+            return queryset.filter(status__in=OPEN, campaign__in=ended)
+        queryset = queryset.filter(status=value)
+        return queryset.exclude(campaign__in=ended) if value in OPEN else queryset
 
     def find(self, queryset, name, value):
         return queryset.filter(Q(code_key__startswith=codes.key_of(value)) | Q(referrer_id=value) | Q(referee_id=value) | Q(pk=value))
@@ -59,7 +72,7 @@ class ReferralFace:
         campaign = referral.campaign
         campaign_status = campaign.status_at(now)
         asset = money.COIN if campaign.fulfillment_type == "COINS" else campaign.currency
-        expired = campaign_status == "EXPIRED" and referral.status in ("PENDING", "CLICKED")
+        expired = campaign_status == CampaignStatus.EXPIRED and referral.status in OPEN
         return {
             "id": referral.pk,
             "referralCode": referral.code,
@@ -81,10 +94,6 @@ class ReferralFace:
             "createdAt": clock.iso(referral.created_at),
             "Campaign": {"id": campaign.pk, "name": campaign.name, "status": campaign_status},
         }
-
-
-
-
 
 
 class Referrals(ListView):
