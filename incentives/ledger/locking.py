@@ -27,13 +27,10 @@ def lock(app: "App", user_ids: Iterable[str], *, create: bool = True) -> Wallets
         raise RuntimeError("a wallet is locked until the end of a transaction: open one")
     wanted = sorted(set(user_ids))
     may_owe = app.allows_negative_points
-    if create:
-        found = statements.locked_wallets(statements.LOCK_IF_ALL, app.id, wanted, may_owe)
-        if len(found) < len(wanted):
-            statements.create_wallets(app.id, [new_id("wal") for _ in wanted], wanted, clock.now(app))
-            found = statements.locked_wallets(statements.LOCK, app.id, wanted, may_owe)
-    else:
-        found = statements.locked_wallets(statements.LOCK, app.id, wanted, may_owe)
+    found = statements.locked_wallets(app.id, wanted, may_owe, only_if_all=create)
+    if create and len(found) < len(wanted):
+        statements.create_wallets(app.id, [new_id("wal") for _ in wanted], wanted, clock.now(app))
+        found = statements.locked_wallets(app.id, wanted, may_owe, only_if_all=False)
     return Wallets(app.id, clock.now(app), found)
 
 

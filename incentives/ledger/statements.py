@@ -18,6 +18,10 @@ COLUMNS = {XP: "xp", COIN: "coins", TOKEN: "tokens"}
 WALLET_COLUMNS = """id, user_id, seq, xp, xp_held, xp_dated, coins, coins_held, coins_dated,
     tokens, tokens_held, tokens_dated, money"""
 
+# By equality, not by a list of one: PostgreSQL then keeps one plan, where it would plan a list anew each time.
+LOCK_ONE = f"""
+SELECT {WALLET_COLUMNS} FROM incentives_wallet WHERE app_id = %(app)s AND user_id = %(user)s FOR UPDATE"""
+
 LOCK = f"""
 SELECT {WALLET_COLUMNS} FROM incentives_wallet
 WHERE app_id = %(app)s AND user_id = ANY(%(users)s) ORDER BY id FOR UPDATE"""
@@ -104,8 +108,13 @@ WHERE wallet_id = ANY(%(wallets)s) AND asset = %(asset)s AND remaining > 0"""
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
-def locked_wallets(statement: str, app_id: str, user_ids: list[str], may_owe: bool) -> list[WalletState]:
-    return [_wallet(row, may_owe) for row in sql.rows(statement, {"app": app_id, "users": user_ids})]
+def locked_wallets(app_id: str, user_ids: list[str], may_owe: bool, *, only_if_all: bool) -> list[WalletState]:
+    """Locks the wallets that there are, in the order of their ids; none of them, where ``only_if_all`` and one is missing."""
+    if len(user_ids) == 1:
+        found = sql.rows(LOCK_ONE, {"app": app_id, "user": user_ids[0]})
+    else:
+        found = sql.rows(LOCK_IF_ALL if only_if_all else LOCK, {"app": app_id, "users": user_ids})
+    return [_wallet(row, may_owe) for row in found]
 
 
 def create_wallets(app_id: str, ids: list[str], user_ids: list[str], now: datetime) -> None:

@@ -201,12 +201,13 @@ class Wallets:
         cause, cause_type, occurred_at, rule_version, idem, expires_at = facts
         balance = wallet.balances.get(asset)
         if balance is None:
-            balance = wallet.balances[asset] = [0, 0]
+            balance = [0, 0]
         available = balance[0] + rule.available * amount
         held = balance[1] + rule.held * amount
         if not -LARGEST_BALANCE <= available <= LARGEST_BALANCE or held > LARGEST_BALANCE:
             raise BalanceTooLarge(message="The balance would become too large to count.")
         balance[0], balance[1] = available, held
+        wallet.balances[asset] = balance
         wallet.seq += 1
         self._touched[wallet.id] = wallet
         transfer = TransferState(
