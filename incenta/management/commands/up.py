@@ -84,7 +84,8 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        if not settings.DEBUG:
+        if not settings.DEBUG and static_files_are_stale():
+            self.stdout.write("Collecting and compressing static files: a minute, once …")
             call_command("collectstatic", verbosity=0, interactive=False)
         self.demo = self.make_demo()
         connections.close_all()
@@ -323,6 +324,16 @@ def wait_for_port(host: str, port: int, patience: float) -> None:
                         f"Port {port} on {host} is taken by another program ({error.strerror}). Take another: make run PORT={port + 1}"
                     ) from None
         time.sleep(0.2)
+
+
+def static_files_are_stale() -> bool:
+    """Whether anything of ours, or the set of installed packages, is newer than what was collected last."""
+    manifest = settings.STATIC_ROOT / "staticfiles.json"
+    sources = [
+        settings.BASE_DIR / "requirements.txt",
+        *(file for root in settings.STATICFILES_DIRS for file in root.rglob("*")),
+    ]
+    return not manifest.exists() or max(file.stat().st_mtime for file in sources) > manifest.stat().st_mtime
 
 
 def follow_make() -> None:
