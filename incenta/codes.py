@@ -15,5 +15,11 @@ def random_part(length: int = UNGUESSABLE) -> str:
 
 
 def key_of(code: str) -> str:
-    """A code as it is compared: without regard to case, to blanks around it, or to how its characters are composed."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", code.strip()).casefold())
+    """A code as it is compared: without regard to case, to blanks around it, or to how its characters are composed.
+
+    Comparing a key again gives the same key (Unicode's NFKC_Casefold, UAX 31).
+    """
+    key = code
+    for _ in range(2):
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", key.casefold()).casefold())
+    return key.strip()
