@@ -2,10 +2,15 @@
 
 from django.urls import path
 
-from . import actions, events, leaderboard
+from . import actions, catalog, events, leaderboard
 from .ledger import LedgerVerify
 
 urlpatterns = [
+    path("incentives/catalog", catalog.Catalog.as_view()),
+    path("incentives/catalog/<str:item_id>", catalog.CatalogItem.as_view()),
+    path("incentives/redeem", catalog.Redeem.as_view()),
+    path("incentives/redemptions", catalog.Redemptions.as_view()),
+    path("incentives/redemptions/<str:redemption_id>", catalog.Redemption.as_view()),
     path("incentives/leaderboard", leaderboard.Leaderboard.as_view()),
     path("incentives/leaderboard/refresh", leaderboard.Refresh.as_view()),
     path("incentives/leaderboard/<user_id:user_id>", leaderboard.Place.as_view()),
