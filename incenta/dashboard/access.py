@@ -33,4 +33,4 @@ def open_app(user, app_id: str) -> tuple[Membership, App] | None:
 
 def actor_of(request: HttpRequest) -> str:
     """Who acts, as events and versions note it."""
-    return f"user_{request.user.pk}"
+    return f"user:{request.user.pk}"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils.cache import patch_vary_headers
 from django_filters import FilterSet
 from django_htmx.http import push_url
@@ -50,7 +50,7 @@ class ListPage(AppPage):
 
     def get(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
         sort, fields = self.ordering()
-        filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
+        filters = self.filterset_class(said(request), queryset=self.rows(), request=request)
         is_understood = filters.is_valid()
         found = filters.qs.order_by(*fields) if is_understood else filters.queryset.none()
         if request.GET.get("export") == "csv":
@@ -140,12 +140,20 @@ def batches(records: Iterable, size: int) -> Iterator[list]:
         yield some
 
 
+def said(request: HttpRequest) -> QueryDict:
+    """The query without what is empty: ``?status=`` asks for nothing."""
+    query = QueryDict(mutable=True)
+    for name, values in request.GET.lists():
+        query.setlist(name, [value for value in values if value])
+    return query
+
+
 def canonical(request: HttpRequest) -> str:
     """The URL that says the same with nothing empty in it and without ``page=1``."""
-    said = [
+    told = [
         (name, value)
         for name, values in request.GET.lists()
         for value in values
         if value and (name, value) != ("page", "1")
     ]
-    return request.path + (f"?{urlencode(said)}" if said else "")
+    return request.path + (f"?{urlencode(told)}" if told else "")

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -81,11 +82,14 @@ class Action(AppPage):
 
     def post(self, request: HttpRequest, **kwargs) -> HttpResponse:
         try:
-            messages.success(request, self.act(**kwargs))
+            with transaction.atomic():
+                told = self.act(**kwargs)
         except (NotFound, Forbidden):
             raise
         except DomainError as error:
             messages.error(request, error.message)
+        else:
+            messages.success(request, told)
         return redirect(self.back(**kwargs))
 
 

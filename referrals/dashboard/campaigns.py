@@ -3,6 +3,7 @@
 import django_filters
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import CheckboxSelectMultiple
@@ -192,9 +193,10 @@ class NewCampaign(AppPage):
         if form.is_valid():
             status = CampaignStatus.DRAFT if request.POST.get("status") == "DRAFT" else CampaignStatus.ACTIVE
             try:
-                campaign = campaigns.create(
-                    request.app, form.values | {"declared_status": status}, actor=actor_of(request)
-                )
+                with transaction.atomic():
+                    campaign = campaigns.create(
+                        request.app, form.values | {"declared_status": status}, actor=actor_of(request)
+                    )
             except InvalidInput as error:
                 form.refuse_domain(error)
             else:
@@ -216,7 +218,8 @@ class EditCampaign(CampaignPage):
         form = CampaignForm(request.POST, campaign=campaign)
         if form.is_valid():
             try:
-                revised = campaigns.revise(request.app, campaign.pk, form.values, actor=actor_of(request))
+                with transaction.atomic():
+                    revised = campaigns.revise(request.app, campaign.pk, form.values, actor=actor_of(request))
             except InvalidInput as error:
                 form.refuse_domain(error)
             else:
@@ -266,9 +269,9 @@ class Versions(CampaignPage):
 
 def actors(request: HttpRequest, ids: set[str]) -> dict[str, str]:
     """What to call those who did something: people of this merchant by name, keys of this app by theirs."""
-    people = {int(each.removeprefix("user_")) for each in ids if each.startswith("user_") and each[5:].isdecimal()}
+    people = {int(each.removeprefix("user:")) for each in ids if each.startswith("user:") and each[5:].isdecimal()}
     members = request.membership.merchant.memberships.filter(user__in=people).select_related("user") if people else []
     keys = request.app.api_keys.filter(pk__in=[each for each in ids if each.startswith("key_")])
-    return {f"user_{member.user_id}": member.user.get_full_name() for member in members} | {
+    return {f"user:{member.user_id}": member.user.get_full_name() for member in members} | {
         key.pk: f"API key “{key.name}”" for key in keys
     }
