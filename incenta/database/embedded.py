@@ -19,6 +19,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shlex
 import shutil
 import socket
@@ -60,6 +61,8 @@ SETTINGS = {
 }
 # A commit is still handed to the kernel, so that killing the server loses nothing that it confirmed: only a power cut may.
 DISPOSABLE_SETTINGS = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+
+PASSING_TROUBLE = ("pre-existing shared memory", "lock file")
 
 
 class DatabaseDidNotStart(RuntimeError):
@@ -228,8 +231,10 @@ class Cluster:
             )
             if done.returncode == 0:
                 break
-            # Back ends of a server that was killed take a moment to notice; they hold its memory until they do.
-            if time.monotonic() > deadline - 60 or "pre-existing shared memory" not in self._log_tail():
+            # Back ends of a server that was killed take a moment to notice, and hold its memory until they do; and
+            # the server that a killed starter asked for may be a moment ahead of ours.
+            log = self._log_tail()
+            if time.monotonic() > deadline - 60 or not any(reason in log for reason in PASSING_TROUBLE):
                 raise DatabaseDidNotStart(f"{done.stdout.strip()}\n--- the end of {self.log}:\n{self._log_tail()}")
             time.sleep(0.2)
         while self._identity() is None:
@@ -241,8 +246,9 @@ class Cluster:
 
     def _create(self, user: pwd.struct_passwd | None) -> None:
         for unfinished in self.home.glob("data.new-*"):
-            shutil.rmtree(unfinished)
-        new = self.home / f"data.new-{os.getpid()}"
+            # Its starter was killed, but initdb may be alive, and cleaning up too.
+            shutil.rmtree(unfinished, ignore_errors=True)
+        new = self.home / f"data.new-{secrets.token_hex(4)}"
         made = self._run(
             "initdb", "-D", new, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", *(["--no-sync"] if self.disposable else []), user=user,
