@@ -171,9 +171,10 @@ WHERE is_active AND id IN (SELECT endpoint_id FROM webhooks_webhookdelivery WHER
 def record(results: list[Result]) -> None:
     """Writes a batch of results in one transaction. An endpoint that answered 410 is disabled in it."""
     with transaction.atomic():
-        sql.execute(_RECORD, {"results": sql.as_rows([asdict(result) for result in results])})
+        # first the endpoint, then its health: the order in which a merchant's change locks them
         if gone := [result.id for result in results if result.status == 410]:
             sql.execute(_GONE, {"ids": gone})
+        sql.execute(_RECORD, {"results": sql.as_rows([asdict(result) for result in results])})
 
 
 # After the first, reclaims are spread out: if one of them brings the worker down, it should not be in the same company again.

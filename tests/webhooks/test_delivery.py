@@ -238,6 +238,18 @@ def test_410_disables_the_endpoint_at_once_and_keeps_what_waits(shop, receiver):
     assert len(receiver.received) == 1
 
 
+def test_a_change_made_meanwhile_does_not_bring_a_gone_endpoint_back(shop, receiver):
+    endpoint, _ = endpoint_of(shop, receiver.url())
+    as_it_was = WebhookEndpoint.objects.get()
+    receiver.answer = lambda request: 410
+    happen(shop)
+    send_all()
+    as_it_was.change(description="our shop")
+
+    endpoint.refresh_from_db()
+    assert (endpoint.is_active, endpoint.disabled_reason, endpoint.description) == (False, "gone", "our shop")
+
+
 # -- pausing, moving, deleting ---------------------------------------------------------------------------------------------
 def test_a_paused_endpoint_keeps_what_waits_and_gets_it_when_resumed(shop, receiver):
     endpoint, _ = endpoint_of(shop, receiver.url())

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
-from incenta.errors import Conflict, InvalidInput
+from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.ids import IdField
 
@@ -99,6 +99,7 @@ class WebhookEndpoint(models.Model):
     ) -> None:
         """Changes what is given. Pausing keeps what is pending; resuming sends it. Raises ``InvalidInput``."""
         with transaction_joined():
+            self._lock()
             if url is not None:
                 self.url = checked_url(url)
             if events is not None:
@@ -108,11 +109,8 @@ class WebhookEndpoint(models.Model):
             if active is True and not self.is_active:
                 self._enable()
             elif active is False and self.is_active:
-                self.is_active, self.disabled_reason, self.disabled_at = (
-                    False,
-                    self.Disabled.BY_MERCHANT,
-                    timezone.now(),
-                )
+                self.is_active = False
+                self.disabled_reason, self.disabled_at = self.Disabled.BY_MERCHANT, timezone.now()
             self.save()
 
     def _enable(self) -> None:
@@ -182,7 +180,11 @@ class WebhookEndpoint(models.Model):
                 self._make_primary(newest)
 
     def _lock(self) -> None:
-        type(self).objects.select_for_update(no_key=True).get(pk=self.pk)
+        """Locks the row and reads it anew: the pump may have disabled the endpoint since. Raises ``NotFound``."""
+        try:
+            self.refresh_from_db(from_queryset=type(self).objects.select_for_update(no_key=True))
+        except type(self).DoesNotExist:
+            raise NotFound("webhook_not_found", "Webhook endpoint not found.") from None
 
 
 def checked_url(url: str) -> str:
