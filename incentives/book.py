@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from incenta.accounts.models import App
 from incenta.money import COIN, TOKEN
 
-from .models import Rulebook
+from .models import Action, Rulebook
+
+PASSIVE = (Action.Type.REFERRAL_CLICK, Action.Type.REFERRAL_REFEREE_ACTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,19 @@ class Expiry:
             last = calendar.monthrange(year, month + 1)[1]
             if local.day > last:
                 # there is no such day: the whole last day counts, to its end
-                return _start_of(date(year, month + 1, last) + timedelta(days=1), zone)
+                return start_of(date(year, month + 1, last) + timedelta(days=1), zone)
             local = local.replace(year=year, month=month + 1)
         else:
             local = (local.replace(tzinfo=None) + timedelta(days=self.count)).replace(tzinfo=zone)
         if self.round == "day":
-            return _start_of(local.date() + timedelta(days=1), zone)
+            return start_of(local.date() + timedelta(days=1), zone)
         if self.round == "month":
             first = (local.date().replace(day=1) + timedelta(days=32)).replace(day=1)
-            return _start_of(first, zone)
+            return start_of(first, zone)
         return local.astimezone(UTC)
 
 
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
+def start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
@@ -106,6 +108,8 @@ class Book:
     freezes_most: int
     given: dict[str, BadgeRule]
     """Every badge, also those given by hand or with a level."""
+    passive: tuple[str, ...] = ()
+    """Actions that are others' doing: a friend's click or purchase does not lengthen the referrer's streak."""
 
     def level_of(self, xp: int) -> int:
         """The level that lifetime XP has reached: 0 before the first."""
@@ -133,24 +137,25 @@ def _read(app: App) -> Book:
     }
     badges = list(app.badges.filter(active=True).order_by("id"))
     rules = {badge.key: _badge_rule(badge) for badge in badges}
+    actions = {
+        action.key: ActionRule(
+            key=action.key,
+            type=action.type,
+            xp=action.xp,
+            coins=action.coins,
+            tokens=action.tokens,
+            cooldown=timedelta(seconds=action.cooldown_s) if action.cooldown_s else None,
+            max_repeats=action.max_repeats,
+            max_per_day=action.max_per_day,
+            active=action.active,
+        )
+        for action in app.actions.all()
+    }
     return Book(
         app_id=app.pk,
         version=settings.version,
         zone=ZoneInfo(app.timezone),
-        actions={
-            action.key: ActionRule(
-                key=action.key,
-                type=action.type,
-                xp=action.xp,
-                coins=action.coins,
-                tokens=action.tokens,
-                cooldown=timedelta(seconds=action.cooldown_s) if action.cooldown_s else None,
-                max_repeats=action.max_repeats,
-                max_per_day=action.max_per_day,
-                active=action.active,
-            )
-            for action in app.actions.all()
-        },
+        actions=actions,
         levels=tuple(
             LevelRule(level.level, level.name, level.xp_threshold, level.coins, level.tokens, level.badge_key)
             for level in app.levels.order_by("xp_threshold")
@@ -165,6 +170,7 @@ def _read(app: App) -> Book:
         freeze_every=settings.streak_freeze_every,
         freezes_most=settings.streak_freezes_most,
         given=rules,
+        passive=tuple(sorted(key for key, action in actions.items() if action.type in PASSIVE)),
     )
 
 
@@ -183,17 +189,31 @@ _MOST_KEPT = 1_000
 
 def kept(app: App) -> Book:
     """The rules as this process last read them; whoever reads the app's version elsewhere compares, and calls ``fresh``."""
-    return _kept.get(app.pk) or fresh(app)
+    book = _kept.get(app.pk)
+    return book if book is not None and book.zone.key == app.timezone else fresh(app)
+
+
+def current(app: App) -> Book:
+    """The rules as they stand now, read anew only where they have changed: one statement."""
+    book = kept(app)
+    return book if book.version == _version(app) else fresh(app)
 
 
 def fresh(app: App) -> Book:
     """The rules as they stand now."""
-    book = _read(app)
+    while True:
+        book = _read(app)
+        if book.version == _version(app):  # else somebody changed them between the reads
+            break
     with _lock:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
         _kept[app.pk] = book
     return book
+
+
+def _version(app: App) -> int:
+    return Rulebook.objects.filter(app=app).values_list("version", flat=True).first() or 0
 
 
 def forget(app: App) -> None:

@@ -4,10 +4,23 @@ A level, badge or milestone is given when it is *crossed*: not met before, met a
 therefore give nothing to those who already qualify; a backfill does that, on request.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
+from typing import NamedTuple
 
 from .book import BadgeRule, Book
+
+
+class Measures(NamedTuple):
+    """What thresholds are compared with. ``longest_streak`` counts too: a day that comes late may complete an old streak."""
+
+    xp: int
+    coins_earned: int
+    events: int
+    conversions: int
+    streak: int
+    longest_streak: int
 
 
 @dataclass(slots=True)
@@ -28,10 +41,9 @@ class State:
     badges: set[str] = field(default_factory=set)
     milestones: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
-    is_new: bool = False
 
-    def measures(self) -> tuple[int, int, int, int, int, int]:
-        return self.xp, self.coins_earned, self.events, self.conversions, self.level, self.streak
+    def measures(self) -> Measures:
+        return Measures(self.xp, self.coins_earned, self.events, self.conversions, self.streak, self.longest_streak)
 
 
 @dataclass(slots=True)
@@ -45,14 +57,15 @@ class Given:
     tokens: int = 0
 
 
-def extend_streak(book: Book, state: State, day: date) -> bool:
-    """Counts ``day`` into the streak. Answers whether the days before have to be read to know: an event that comes late.
+# --- streaks --------------------------------------------------------------------------------------------------------
+def extend_streak(book: Book, state: State, day: date) -> None:
+    """Counts a day that is not late into the streak.
 
     Missed days are covered by freezes where there are enough; a frozen day keeps the streak and does not lengthen it.
     """
     last = state.streak_day
-    if last is not None and day <= last:
-        return day < last
+    if last == day:
+        return
     missed = (day - last).days - 1 if last is not None else None
     if missed is not None and missed <= state.freezes:
         state.freezes -= missed
@@ -63,31 +76,35 @@ def extend_streak(book: Book, state: State, day: date) -> bool:
     state.longest_streak = max(state.longest_streak, state.streak)
     if book.freeze_every and state.streak % book.freeze_every == 0:
         state.freezes = min(state.freezes + 1, max(book.freezes_most, state.freezes))
-    return False
 
 
-def streak_ending(days: list[date]) -> int:
-    """How many days in a row the last of these rising days ends."""
-    length = 0
-    for place in range(len(days) - 1, -1, -1):
-        if length and days[place] != days[place + 1] - timedelta(days=1):
-            break
-        length += 1
-    return length
+def join_streaks(book: Book, state: State, days: Iterable[date]) -> None:
+    """Walks all the user's days anew, for one of them came late: it may join what was broken, and give a freeze back.
+
+    Nobody loses by an event that comes late: what a walk by other rules or other freezes would shorten stays.
+    """
+    walked = State(freezes=book.freezes)
+    for day in sorted(days):
+        extend_streak(book, walked, day)
+    state.longest_streak = max(state.longest_streak, walked.longest_streak, walked.streak)
+    if walked.streak_day == state.streak_day:
+        state.streak = max(state.streak, walked.streak)
+        state.freezes = max(state.freezes, walked.freezes)
 
 
-def advance(book: Book, before: tuple, state: State, *, action_key: str = "", count_before: int = 0) -> list[Given]:
+# --- crossing -------------------------------------------------------------------------------------------------------
+def advance(book: Book, before: Measures, state: State, *, action_key: str = "", count_before: int = 0) -> list[Given]:
     """What is reached now. ``before`` is ``state.measures()`` as it was; ``state`` holds the event's own gains already.
 
     What is given may itself cross the next threshold; each thing is given once, so this ends.
     """
     given: list[Given] = []
-    xp0, coins0, events0, conversions0, level0, streak0 = before
+    level_before = book.level_of(before.xp)
     while True:
         size = len(given)
         state.level = book.level_of(state.xp)
         for rule in book.levels:
-            if xp0 < rule.threshold <= state.xp and rule.level not in state.paid_levels:
+            if before.xp < rule.threshold <= state.xp and rule.level not in state.paid_levels:
                 state.paid_levels.add(rule.level)
                 _give(state, given, Given("level", str(rule.level), 0, rule.coins, rule.tokens))
                 if badge := book.given.get(rule.badge_key):
@@ -95,32 +112,37 @@ def advance(book: Book, before: tuple, state: State, *, action_key: str = "", co
         for badge in book.badges:
             if badge.key in state.badges:
                 continue
+            at = badge.at
             if badge.measure == "action":
-                met = badge.action_key == action_key and count_before < badge.at <= state.counts.get(action_key, 0)
+                met = badge.action_key == action_key and count_before < at <= state.counts.get(action_key, 0)
             elif badge.measure == "xp":
-                met = xp0 < badge.at <= state.xp
+                met = before.xp < at <= state.xp
             elif badge.measure == "level":
-                met = level0 < badge.at <= state.level
+                met = level_before < at <= state.level
             elif badge.measure == "streakDays":
-                met = streak0 < badge.at <= state.streak
+                met = before.streak < at <= state.streak or before.longest_streak < at <= state.longest_streak
             else:
-                met = conversions0 < badge.at <= state.conversions
+                met = before.conversions < at <= state.conversions
             if met:
                 _give_badge(state, given, badge)
         for milestone in book.milestones:
-            if milestone.key in state.milestones:
-                continue
-            was, now = {
-                "xp": (xp0, state.xp),
-                "coinsEarned": (coins0, state.coins_earned),
-                "events": (events0, state.events),
-                "conversions": (conversions0, state.conversions),
-            }[milestone.metric]
-            if was < milestone.at <= now:
-                state.milestones.add(milestone.key)
-                _give(state, given, Given("milestone", milestone.key, 0, milestone.coins, milestone.tokens))
+            if milestone.key not in state.milestones:
+                measure = MEASURE_OF_METRIC[milestone.metric]
+                if getattr(before, measure) < milestone.at <= getattr(state, measure):
+                    state.milestones.add(milestone.key)
+                    _give(state, given, Given("milestone", milestone.key, 0, milestone.coins, milestone.tokens))
         if len(given) == size:
             return given
+
+
+MEASURE_OF_METRIC = {"xp": "xp", "coinsEarned": "coins_earned", "events": "events", "conversions": "conversions"}
+
+
+def give_badge(book: Book, state: State, badge: BadgeRule) -> list[Given]:
+    """A badge given by hand, and what it reaches by its XP and coins. Empty where it is held."""
+    before, given = state.measures(), []
+    _give_badge(state, given, badge)
+    return given + (advance(book, before, state) if given else [])
 
 
 def _give_badge(state: State, given: list[Given], badge: BadgeRule) -> None:

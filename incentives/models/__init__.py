@@ -3,6 +3,8 @@
 from incentives.ledger.models import Hold, Lot, LotUse, Transfer, Wallet
 
 from .activity import ActionTally, Activity, Grant, Standing
+from .adjustment import Adjustment
+from .backfill import Backfill
 from .board import BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
 from .catalog import Item, ItemCode, ItemRedemption, ItemStock
 from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
@@ -11,6 +13,8 @@ __all__ = [
     "Action",
     "ActionTally",
     "Activity",
+    "Adjustment",
+    "Backfill",
     "Badge",
     "BoardBucket",
     "BoardDelta",

@@ -27,6 +27,7 @@ class Activity(models.Model):
     outcome = OrderedJSONField(help_text="The rest of the first answer: balances, level, badges, milestones, bonus, streak.")
     metadata = models.JSONField(default=dict)
     rule_version = models.PositiveIntegerField()
+    wallet_seq = models.BigIntegerField(default=0, help_text="How many transfers the wallet had had: what it gave follows.")
     occurred_at = models.DateTimeField()
     day = models.DateField(help_text="Of the user's zone.")
     reversed_at = models.DateTimeField(null=True)
@@ -107,6 +108,7 @@ class Grant(models.Model):
     cause_type = models.CharField(max_length=20)
     reason = models.CharField(max_length=500, blank=True, help_text="Where it was given by hand.")
     rule_version = models.PositiveIntegerField()
+    wallet_seq = models.BigIntegerField(default=0, help_text="How many transfers the wallet had had: what it gave follows.")
     granted_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
