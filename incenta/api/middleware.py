@@ -86,6 +86,8 @@ class ApiMiddleware:
                 headers["Access-Control-Expose-Headers"] = EXPOSED
         if response.status_code >= 500:
             metering.forgive(request)
+        if not response.streaming:
+            headers["Content-Length"] = str(len(response.content))
         # Django would log every 4xx a second time
         response._has_been_logged = True
         request_log.note(request, response, time.perf_counter() - started)
@@ -139,6 +141,7 @@ class ApiMiddleware:
         view = getattr(match.func, "cls", None)
         allowed = view(**match.func.initkwargs).allowed_methods if view is not None else []
         response = HttpResponse(status=204, headers={"Allow": ", ".join(allowed), "Vary": "Origin"})
+        del response.headers["Content-Type"]
         origin = request.META.get("HTTP_ORIGIN", "")
         if origin and getattr(view, "publishable", False) and authentication.is_anyones(origin):
             response.headers["Access-Control-Allow-Origin"] = origin

@@ -12,12 +12,13 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from multiprocessing.util import Finalize
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -29,13 +30,12 @@ from incenta.database import sql
 logger = logging.getLogger("incenta.api")
 
 MOST_QUEUED = 20_000
-BATCH = 500
+BATCH = 250
 EVERY = 1.0
 """Seconds between two writes."""
 LONGEST_BODY = 4096
 
 _queue: deque = deque()
-_wake = threading.Event()
 _writing = threading.Lock()
 _thread: threading.Thread | None = None
 dropped = 0
@@ -101,6 +101,7 @@ def _text(body: bytes) -> str:
     return masked(_storable(text))[:LONGEST_BODY]
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> str | None:
     try:
         return str(ip_address(text))
@@ -108,57 +109,78 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _line(entry: tuple) -> RequestLog:
+def _line(entry: tuple) -> dict:
     (request_id, app, key, method, path, route, status, ms, code, sent, answered, remote, agent, at) = entry
-    return RequestLog(
-        id=request_id,
-        app_id=app,
-        api_key_id=key,
-        method=method[:10],
-        path=masked(_storable(path))[:500],
-        route=route[:200],
-        status=status,
-        milliseconds=ms,
-        error_code=code[:60],
-        request_body=_text(sent),
-        response_body=_text(answered),
-        remote_ip=_address(remote),
-        user_agent=masked(_storable(agent))[:200],
-        created_at=datetime.fromtimestamp(at, UTC),
-    )
+    return {
+        "id": request_id,
+        "app": app,
+        "key": key,
+        "method": method[:10],
+        "path": masked(_storable(path))[:500],
+        "route": route[:200],
+        "status": status,
+        "ms": ms,
+        "code": code[:60],
+        "sent": _text(sent),
+        "answered": _text(answered),
+        "ip": _address(remote),
+        "agent": masked(_storable(agent))[:200],
+        "at": at,
+    }
 
 
+_WRITE = """
+INSERT INTO api_requestlog (id, app_id, api_key_id, method, path, route, status, milliseconds, error_code, request_body,
+  response_body, remote_ip, user_agent, created_at)
+SELECT id, app, key, method, path, route, status, ms, code, sent, answered, ip, agent, to_timestamp(at)
+FROM json_to_recordset(%(lines)s::json) AS line(id text, app text, key text, method text, path text, route text,
+  status smallint, ms double precision, code text, sent text, answered text, ip inet, agent text, at double precision)
+ON CONFLICT DO NOTHING
+"""
 _USED = """
-UPDATE accounts_apikey AS key SET last_used_at = used.at, last_used_ip = used.ip::inet
-FROM json_to_recordset(%(rows)s::json) AS used(id text, at timestamptz, ip text)
-WHERE key.id = used.id AND (key.last_used_at IS NULL OR key.last_used_at < used.at)
+UPDATE accounts_apikey AS key SET last_used_at = to_timestamp(used.at), last_used_ip = used.ip
+FROM json_to_recordset(%(keys)s::json) AS used(id text, at double precision, ip inet)
+WHERE key.id = used.id AND (key.last_used_at IS NULL OR key.last_used_at < to_timestamp(used.at))
 """
 
 
+def _write(entries: list[tuple]) -> None:
+    lines = [_line(entry) for entry in entries]
+    used = {line["key"]: {"id": line["key"], "at": line["at"], "ip": line["ip"]} for line in lines if line["key"]}
+    with transaction.atomic():
+        sql.execute(_WRITE, {"lines": sql.as_rows(lines)})
+        if used:
+            # in the order of their ids, so that two processes cannot wait for each other
+            sql.execute(_USED, {"keys": sql.as_rows(sorted(used.values(), key=lambda row: row["id"]))})
+
+
 def flush() -> int:
-    """Writes what is queued, in this thread. Answers how many lines."""
+    """Writes what is queued, in this thread. Answers how many lines.
+
+    Raises ``OperationalError`` while the database is away; the lines then stay in the queue.
+    """
+    global dropped
     written = 0
     with _writing:
         while _queue:
             batch = [_queue.popleft() for _ in range(min(BATCH, len(_queue)))]
-            lines = [_line(entry) for entry in batch]
-            RequestLog.objects.bulk_create(lines, ignore_conflicts=True)
-            used = {
-                line.api_key_id: {"id": line.api_key_id, "at": line.created_at.isoformat(), "ip": line.remote_ip}
-                for line in lines
-            }
-            used.pop(None, None)
-            if used:
-                sql.execute(_USED, {"rows": json.dumps(sorted(used.values(), key=lambda row: row["id"]))})
-            written += len(lines)
+            try:
+                _write(batch)
+            except (OperationalError, InterfaceError):
+                _queue.extendleft(reversed(batch))
+                raise
+            except Exception as error:  # a line that cannot be written must not stop those after it
+                logger.error("Lines of the request log could not be written.", exc_info=error)
+                dropped += len(batch)
+            else:
+                written += len(batch)
     return written
 
 
 def _work() -> None:
     global dropped
     while True:
-        _wake.wait(EVERY)
-        _wake.clear()
+        time.sleep(EVERY)
         try:
             flush()
             metering.meter.give_back(metering.IDLE_AFTER)

@@ -78,6 +78,9 @@ def operation_of(view: ApiView, method: str) -> Operation | None:
 class AutoSchema(SpectacularAutoSchema):
     """Describes one view as :class:`ApiView` answers it."""
 
+    body_serializer: Serializer | None = None
+    operation_id = ""
+
     def get_operation(self, path, path_regex, path_prefix, method, registry) -> dict | None:
         self.registry, self.path, self.path_regex, self.method = registry, path, path_regex, method.upper()
         self.path_prefix = path_prefix
@@ -85,7 +88,8 @@ class AutoSchema(SpectacularAutoSchema):
             return None
         known = operation_of(self.view, method.lower()) or Operation(summary="")
         components = self.components
-        found: dict[str, Any] = {"operationId": known.id or self.get_operation_id(), "tags": self.get_tags()}
+        self.operation_id = known.id or self.get_operation_id()
+        found: dict[str, Any] = {"operationId": self.operation_id, "tags": self.get_tags()}
         if known.summary:
             found["summary"] = known.summary
         if known.description:
@@ -161,7 +165,8 @@ class AutoSchema(SpectacularAutoSchema):
         serializer = getattr(self.view, "serializer_class", None)
         if self.method not in ("POST", "PATCH", "PUT") or serializer is None:
             return None
-        component = self.resolve_serializer(serializer(partial=self.method == "PATCH"), "request")
+        self.body_serializer = serializer(partial=self.method == "PATCH")
+        component = self.resolve_serializer(self.body_serializer, "request")
         schema = component.ref if component.schema else {"type": "object", "additionalProperties": False}
         is_required = bool(component.schema and component.schema.get("required"))
         content: dict[str, Any] = {"schema": schema}
@@ -169,8 +174,16 @@ class AutoSchema(SpectacularAutoSchema):
             content["example"] = known.body
         return {"required": is_required, "content": {"application/json": content}}
 
-    def get_serializer_name(self, serializer, direction) -> str:
-        return type(serializer).__name__
+    def _get_serializer_name(self, serializer, direction, bypass_extensions=False) -> str:
+        """The body of an operation is named after it; what is inside keeps its own name, or its room's where two rooms
+        have the same."""
+        if serializer is self.body_serializer:
+            return self.operation_id[0].upper() + self.operation_id[1:] + "Request"
+        kind = type(getattr(serializer, "child", serializer))
+        names = self.registry.__dict__.setdefault("kinds", {})
+        if names.setdefault(kind.__name__, kind) is kind:
+            return kind.__name__
+        return kind.__module__.partition(".")[0].capitalize() + kind.__name__
 
     def _map_basic_serializer(self, serializer, direction):
         schema = super()._map_basic_serializer(serializer, direction)

@@ -96,6 +96,7 @@ class ApiView(APIView):
             return answer
         if answer.status_code == 204:
             response = HttpResponse(status=204)
+            del response.headers["Content-Type"]
         else:
             response = HttpResponse(dumps(answer.data), status=answer.status_code, content_type="application/json")
             response.data = answer.data
@@ -105,9 +106,9 @@ class ApiView(APIView):
 
     @property
     def allowed_methods(self) -> list[str]:
-        return [
-            name.upper() for name in self.http_method_names if name not in ("options", "trace") and hasattr(self, name)
-        ]
+        names = ("get", "post", "put", "patch", "delete")
+        found = [name.upper() for name in names if hasattr(self, name)]
+        return [*found, "HEAD"] if "GET" in found else found
 
     def options(self, request, *args, **kwargs):
         return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

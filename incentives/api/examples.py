@@ -1,7 +1,9 @@
 """The incentive room's answers by example, for the API's description."""
 
-from incenta.api.examples import Choice, Either, Face, Free, Nullable, Operation
+from incenta.api.examples import Choice, Either, Face, Free, Nullable, Operation, Sometimes
 from incentives.models import Action
+from incentives.models.board import METRICS, Period
+from incentives.models.catalog import CodeSource, RedemptionStatus
 
 AT = "2026-11-23T01:47:00.123Z"
 ACTION = Face(
@@ -56,6 +58,48 @@ NEW_EVENT = {
     "userId": "user_123",
     "actionKey": "complete_profile",
     "idempotencyKey": "user_123_complete_profile",
+}
+ITEM_ID = "item_01m831b2qts05fen4vdq67f4qr"
+ITEM = Face(
+    "CatalogItem",
+    {
+        "id": ITEM_ID,
+        "name": "Mug",
+        "description": "Holds a third of a litre",
+        "imageUrl": "https://shop.example.com/mug.png",
+        "coinCost": 20,
+        "tokenCost": 0,
+        "inventory": 5,
+        "maxPerUser": Nullable(1),
+        "published": True,
+        "codeSource": Choice(*CodeSource.values),
+        "codePrefix": "",
+        "codesLeft": Nullable(100, shown=False),
+        "createdAt": AT,
+        "updatedAt": AT,
+    },
+)
+REDEMPTION_ID = "rdm_01m831b2qts05fen4vdq67f4qs"
+_REDEMPTION = {
+    "userId": "user_123",
+    "itemId": ITEM_ID,
+    "status": Choice(*RedemptionStatus.values),
+    "code": Nullable("MUG-7F2KQ9MX"),
+    "coinCost": 20,
+    "tokenCost": 0,
+    "redeemedAt": AT,
+}
+REDEMPTION = Face(
+    "ItemRedemption",
+    {"id": REDEMPTION_ID, "itemName": "Mug", **_REDEMPTION}
+    | {"fulfilledAt": Nullable(AT, shown=False), "cancelledAt": Nullable(AT, shown=False)},
+)
+_LINE = {"rank": 1, "userId": "user_123", "xp": 250, "coins": 125, "referrals": Sometimes(3)}
+PLACE = Face("Place", _LINE | {"of": 120, "above": [_LINE], "below": [_LINE]})
+BOARD = {
+    "period": ("How far back.", Choice(*Period.labels)),
+    "metric": ("What ranks.", Choice(*METRICS)),
+    "at": ("A day in the period, such as 2026-11-23; without it, the present one.", "2026-11-23"),
 }
 
 OPERATIONS = {
@@ -117,6 +161,63 @@ OPERATIONS = {
         body={"events": [NEW_EVENT]},
         description="Up to 1,000 events. Each stands alone.",
         id="recordIncentiveEvents",
+    ),
+    ("Leaderboard", "get"): Operation(
+        "The board, best first",
+        [_LINE],
+        query=BOARD | {"limit": ("Places, at most 100.", 10), "offset": ("Places to pass over.", 0)},
+        description="Equal scores share a rank (1, 2, 2, 4); who reached the score first stands first.",
+        id="getLeaderboard",
+    ),
+    ("Leaderboard", "post"): Operation(
+        "The user's place with the new score",
+        Either(PLACE, {"rank": Nullable(1), "userId": "user_123", "xp": 0, "coins": 0}),
+        body={"userId": "user_123", "xp": 500},
+        description="Sets the score by an adjusting entry.",
+        id="setScore",
+    ),
+    ("Place", "get"): Operation(
+        "One user's rank, with neighbours",
+        PLACE,
+        path={"userId": "user_123"},
+        query=BOARD,
+        codes={404: ("not_ranked",)},
+        id="getPlace",
+    ),
+    ("Refresh", "post"): Operation(
+        "The drift that a recount found: 0",
+        {"success": True, "drift": 0, "users": 120, "refreshedAt": AT},
+        id="refreshLeaderboard",
+    ),
+    ("Catalog", "get"): Operation("Items, newest first", item=ITEM, id="listCatalogItems"),
+    ("Catalog", "post"): Operation(
+        "The item that was created",
+        ITEM,
+        status=201,
+        body={"name": "Mug", "coinCost": 20, "inventory": 5, "published": True},
+        id="createCatalogItem",
+    ),
+    ("CatalogItem", "get"): Operation("One item", ITEM, path={"itemId": ITEM_ID}, id="getCatalogItem"),
+    ("CatalogItem", "patch"): Operation(
+        "The changed item", ITEM, path={"itemId": ITEM_ID}, body={"coinCost": 25}, id="updateCatalogItem"
+    ),
+    ("CatalogItem", "delete"): Operation("Removes the item", path={"itemId": ITEM_ID}, id="deleteCatalogItem"),
+    ("Redeem", "post"): Operation(
+        "The redemption and its code",
+        {"redemptionId": REDEMPTION_ID, **_REDEMPTION, "balances": {"xp": 250, "coins": 105, "tokens": 0}},
+        status=201,
+        body={"userId": "user_123", "itemId": ITEM_ID},
+        codes={404: ("item_not_found",), 409: ("insufficient_balance", "out_of_stock", "user_limit")},
+        id="redeemItem",
+    ),
+    ("Redemptions", "get"): Operation("Redemptions, newest first", item=REDEMPTION, id="listRedemptions"),
+    ("Redemption", "patch"): Operation(
+        "The redemption, fulfilled or cancelled",
+        REDEMPTION,
+        path={"redemptionId": REDEMPTION_ID},
+        body={"status": "FULFILLED"},
+        description="Cancelling returns the points to the lots they came from, and the stock.",
+        id="settleRedemption",
     ),
     ("LedgerVerify", "get"): Operation(
         "Every balance recounted from its entries",

@@ -276,6 +276,7 @@ REWARD = Face(
         "originalAmount": Number(5),
         "reversedAmount": Number(0),
         "nettedAmount": Number(0),
+        "paidAmount": Nullable(Number(5), shown=False),
         "claimBy": Nullable(AT, shown=False),
         "expiresAt": Nullable(AT, shown=False),
         "claimedAt": Nullable(AT, shown=False),
