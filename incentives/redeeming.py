@@ -16,17 +16,13 @@ from .models.catalog import CodeSource, RedemptionStatus
 _TAKE_STOCK = "UPDATE incentives_itemstock SET left = left - 1 WHERE item_id = %(item_id)s AND left > 0 RETURNING left"
 _TAKE_STOCK = _TAKE_STOCK.replace("left", '"left"')
 
-# From a random place on, so that many at once do not all try the first free code; then from the beginning.
 _TAKE_CODE = """
 UPDATE incentives_itemcode SET redemption_id = %(redemption_id)s WHERE id = (
-  SELECT id FROM (
-    (SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL AND id >= %(start)s
-      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-  ) free LIMIT 1)
+  SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL AND id >= %(start)s
+  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING code, code_key
 """
+_WAIT_FOR_CODE = _TAKE_CODE.replace(" SKIP LOCKED", "")
 _SPREAD = "SELECT min(id), max(id) FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL"
 
 _HAD = """
@@ -134,14 +130,17 @@ def _code(item: Item, redemption_id: str) -> tuple[str | None, str | None]:
     if item.code_source == CodeSource.GENERATED:
         code = made_code(item.code_prefix)
         return code, codes.key_of(code)
-    first, last = sql.row(_SPREAD, {"item_id": item.pk})
-    if first is None:
-        raise Conflict("out_of_stock", "There is none of this item left.")
-    start = first + secrets.randbelow(last - first + 1)
-    taken = sql.row(_TAKE_CODE, {"item_id": item.pk, "redemption_id": redemption_id, "start": start})
-    if taken is None:
-        raise Conflict("out_of_stock", "There is none of this item left.")
-    return taken
+    asked = {"item_id": item.pk, "redemption_id": redemption_id}
+    while True:
+        first, last = sql.row(_SPREAD, asked)
+        if first is None:
+            raise Conflict("out_of_stock", "There is none of this item left.")
+        # from a random place on, so that many at once do not all try the first free code; then from the beginning; and when
+        # others hold all that are left, behind them: one of them may yet give a code back
+        start = first + secrets.randbelow(last - first + 1)
+        for statement, place in ((_TAKE_CODE, start), (_TAKE_CODE, first), (_WAIT_FOR_CODE, first)):
+            if (taken := sql.row(statement, asked | {"start": place})) is not None:
+                return taken
 
 
 def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> ItemRedemption:

@@ -4,7 +4,7 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from incenta.api.fields import Text
+from incenta.api.fields import Text, Truth, WholeNumber
 from incenta.api.lists import FilterSet, ListView, TruthFilter
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
@@ -17,9 +17,9 @@ LARGEST_AWARD = 1_000_000_000
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$"
 
 
-def points(**more) -> serializers.IntegerField:
+def points(**more) -> WholeNumber:
     """Whole points, from 0 to a thousand million."""
-    return serializers.IntegerField(min_value=0, max_value=LARGEST_AWARD, **more)
+    return WholeNumber(min_value=0, max_value=LARGEST_AWARD, **more)
 
 
 class ActionChanges(Serializer):
@@ -28,10 +28,10 @@ class ActionChanges(Serializer):
     xp = points(required=False)
     coins = points(required=False)
     tokens = points(required=False)
-    cooldown = serializers.IntegerField(min_value=0, max_value=366 * 86_400, required=False)
-    max_repeats = serializers.IntegerField(min_value=1, max_value=1_000_000_000, required=False, allow_null=True)
-    max_per_day = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
-    active = serializers.BooleanField(required=False)
+    cooldown = WholeNumber(min_value=0, max_value=366 * 86_400, required=False)
+    max_repeats = WholeNumber(min_value=1, max_value=1_000_000_000, required=False, allow_null=True)
+    max_per_day = WholeNumber(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+    active = Truth(required=False)
 
     @classmethod
     def values(cls, data: dict) -> dict:

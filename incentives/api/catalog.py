@@ -4,7 +4,7 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from incenta.api.fields import Text, UserId
+from incenta.api.fields import Text, Truth, UserId, WholeNumber
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, TruthFilter
 from incenta.api.views import ApiView
 from incenta.serializers import Serializer
@@ -22,9 +22,9 @@ class ItemChanges(Serializer):
     image_url = serializers.URLField(max_length=2000, required=False, allow_blank=True)
     coin_cost = points(required=False)
     token_cost = points(required=False)
-    inventory = serializers.IntegerField(min_value=-1, max_value=1_000_000_000, required=False)
-    max_per_user = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
-    published = serializers.BooleanField(required=False)
+    inventory = WholeNumber(min_value=-1, max_value=1_000_000_000, required=False)
+    max_per_user = WholeNumber(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+    published = Truth(required=False)
     code_source = serializers.ChoiceField(choices=CodeSource.choices, required=False)
     code_prefix = serializers.RegexField(r"^[A-Za-z0-9]{0,12}$", required=False, allow_blank=True)
     codes = serializers.ListField(child=Text(max_length=64), max_length=10_000, required=False)
