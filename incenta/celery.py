@@ -62,6 +62,7 @@ app.conf.beat_schedule = {
     "drain webhooks": every("webhooks.drain", 2),
     "fold stats": every("referrals.fold_stats", 5),
     "sweep rewards": every("referrals.sweep_rewards", 30),
+    "fold boards": every("incentives.fold_boards", 2),
     "verify ledgers": every("incentives.verify_ledgers", 86_400),
     "purge webhooks": every("webhooks.purge", 3_600),
     "purge API records": every("api.purge", 3_600),
