@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             """
             CREATE FUNCTION incenta_feed_position() RETURNS bigint LANGUAGE sql VOLATILE AS
             $$ SELECT pg_current_xact_id()::text::bigint + (SELECT last_value FROM incenta_feed_offset) $$;
-            CREATE FUNCTION incenta_feed_horizon() RETURNS bigint LANGUAGE sql VOLATILE AS
+            CREATE FUNCTION incenta_feed_horizon() RETURNS bigint LANGUAGE sql STABLE AS
             $$ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT last_value FROM incenta_feed_offset) $$;
             """,
             "DROP FUNCTION incenta_feed_position(); DROP FUNCTION incenta_feed_horizon()",
