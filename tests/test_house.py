@@ -42,9 +42,7 @@ BELOW = {
 }
 """Floor -> what may be imported from there. The roof may import everything, and nobody imports the roof."""
 
-EXCEPTIONS = {
-    ("incenta/events/doorbell.py", "incenta.celery"): "how a row gets a worker; it publishes by the task's name",
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(file, module) -> why this import may point up. Short, or the house has no shape."""
 
 
