@@ -63,6 +63,8 @@ app.conf.beat_schedule = {
     "fold stats": every("referrals.fold_stats", 5),
     "sweep rewards": every("referrals.sweep_rewards", 30),
     "fold boards": every("incentives.fold_boards", 2),
+    "run backfills": every("incentives.run_backfills", 10),
+    "expire points": every("incentives.expire_points", 30),
     "verify ledgers": every("incentives.verify_ledgers", 86_400),
     "purge webhooks": every("webhooks.purge", 3_600),
     "purge API records": every("api.purge", 3_600),

@@ -12,6 +12,7 @@ PREFIXES = {
     "acc": "ledger account",
     "adj": "adjustment of points",
     "app": "app",
+    "awd": "badge given by hand",
     "bkf": "backfill of a rule",
     "biz": "marketplace profile",
     "camp": "campaign",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from incenta.accounts.models import App
 from incenta.money import COIN, TOKEN
 
-from .models import Action, Rulebook
+from .models import Action, Badge, Level, Milestone, Rulebook
 
 PASSIVE = (Action.Type.REFERRAL_CLICK, Action.Type.REFERRAL_REFEREE_ACTION)
 
@@ -130,13 +130,13 @@ class Book:
 
 def _read(app: App) -> Book:
     settings = Rulebook.objects.filter(app=app).first() or Rulebook(app=app, version=0)
-    expiries = {
-        asset: Expiry(getattr(settings, f"{name}_expire_after"), getattr(settings, f"{name}_expire_unit"), getattr(settings, f"{name}_expire_round"))
-        for asset, name in ((COIN, "coins"), (TOKEN, "tokens"))
-        if getattr(settings, f"{name}_expire_after")
-    }
+    expiries = {}
+    for asset, name in ((COIN, "coins"), (TOKEN, "tokens")):
+        after, unit, rounded = (getattr(settings, f"{name}_expire_{part}") for part in ("after", "unit", "round"))
+        if after:
+            expiries[asset] = Expiry(after, unit, rounded)
     badges = list(app.badges.filter(active=True).order_by("id"))
-    rules = {badge.key: _badge_rule(badge) for badge in badges}
+    rules = {badge.key: badge_rule(badge) for badge in badges}
     actions = {
         action.key: ActionRule(
             key=action.key,
@@ -156,15 +156,9 @@ def _read(app: App) -> Book:
         version=settings.version,
         zone=ZoneInfo(app.timezone),
         actions=actions,
-        levels=tuple(
-            LevelRule(level.level, level.name, level.xp_threshold, level.coins, level.tokens, level.badge_key)
-            for level in app.levels.order_by("xp_threshold")
-        ),
+        levels=tuple(level_rule(level) for level in app.levels.order_by("xp_threshold")),
         badges=tuple(rule for rule in rules.values() if rule.measure),
-        milestones=tuple(
-            MilestoneRule(milestone.key, milestone.metric, milestone.threshold, milestone.coins, milestone.tokens)
-            for milestone in app.milestones.filter(active=True).order_by("id")
-        ),
+        milestones=tuple(milestone_rule(milestone) for milestone in app.milestones.filter(active=True).order_by("id")),
         expiries=expiries,
         freezes=settings.streak_freezes,
         freeze_every=settings.streak_freeze_every,
@@ -174,7 +168,15 @@ def _read(app: App) -> Book:
     )
 
 
-def _badge_rule(badge) -> BadgeRule:
+def level_rule(level: Level) -> LevelRule:
+    return LevelRule(level.level, level.name, level.xp_threshold, level.coins, level.tokens, level.badge_key)
+
+
+def milestone_rule(milestone: Milestone) -> MilestoneRule:
+    return MilestoneRule(milestone.key, milestone.metric, milestone.threshold, milestone.coins, milestone.tokens)
+
+
+def badge_rule(badge: Badge) -> BadgeRule:
     criteria = badge.criteria or {}
     if "actionKey" in criteria:
         return BadgeRule(badge.key, "action", criteria["actionKey"], criteria["count"], badge.xp, badge.coins)

@@ -111,7 +111,7 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
 
     user_id, state = doing.user_id, found.states[doing.user_id]
     day = at.astimezone(plan.zone_of(user_id)).date()
-    before, level_before = state.measures(), book.level_of(state.xp)
+    before, xp_before = state.measures(), state.xp
     count, last_at = found.tallies.get((user_id, rule.key), (0, None))
     state.counts[rule.key] = count
     refused, retry_at = _refusal(plan, found, rule, user_id, count, last_at, at, day)
@@ -135,13 +135,13 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
         plan.earn(user_id, cause=activity_id, cause_type="event", at=at, xp=xp, coins=coins, tokens=tokens)
     given = progress.advance(book, before, state, action_key=rule.key, count_before=count)
     plan.give(user_id, given, cause=activity_id, cause_type="event", at=at)
-    plan.touched[user_id] = state
-    plan.score(user_id, at, xp=state.xp - before.xp, coins=state.coins_earned - before.coins_earned)
+    plan.touch(user_id)
+    plan.score(user_id, at, xp=state.xp - xp_before, coins=state.coins_earned - before.coins_earned)
 
     outcome = {
         "balances": plan.balances(user_id),
         "bonus": {name: sum(getattr(what, name) for what in given) for name in ("xp", "coins", "tokens")},
-        **reached(given, state.level, level_before),
+        **reached(given, state.level, book.level_of(before.xp)),
         "streak": state.streak,
     }
     row = {

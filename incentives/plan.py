@@ -191,7 +191,7 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
         )
     for user_id in users:
         if user_id not in states:
-            states[user_id] = State(xp=wallets[user_id].available(XP), freezes=book.freezes)
+            states[user_id] = State(xp=wallets[user_id].available(XP), freezes=book.freezes, is_new=True)
     found = Read(states)
     for user_id, key, count, last in row[2] or ():
         found.tallies[user_id, key] = count, datetime.fromisoformat(last)
@@ -217,6 +217,11 @@ class Plan:
         self.grants: list[dict] = []
         self.boards: dict[tuple[str, str], dict] = {}
         self.told: list[dict] = []
+
+    def touch(self, user_id: str) -> None:
+        """Notes that the user stands elsewhere now."""
+        self.touched[user_id] = state = self.states[user_id]
+        state.is_new = False
 
     def zone_of(self, user_id: str) -> ZoneInfo:
         """The zone of the user's days: the user's own, or the app's."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from .book import BadgeRule, Book
+from .book import BadgeRule, Book, LevelRule, MilestoneRule
 
 
 class Measures(NamedTuple):
@@ -41,9 +41,12 @@ class State:
     badges: set[str] = field(default_factory=set)
     milestones: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
+    is_new: bool = False
 
     def measures(self) -> Measures:
-        return Measures(self.xp, self.coins_earned, self.events, self.conversions, self.streak, self.longest_streak)
+        """Who is new has not even 0 XP yet, and so reaches a level that begins there by the first thing done."""
+        xp = -1 if self.is_new else self.xp
+        return Measures(xp, self.coins_earned, self.events, self.conversions, self.streak, self.longest_streak)
 
 
 @dataclass(slots=True)
@@ -105,10 +108,7 @@ def advance(book: Book, before: Measures, state: State, *, action_key: str = "",
         state.level = book.level_of(state.xp)
         for rule in book.levels:
             if before.xp < rule.threshold <= state.xp and rule.level not in state.paid_levels:
-                state.paid_levels.add(rule.level)
-                _give(state, given, Given("level", str(rule.level), 0, rule.coins, rule.tokens))
-                if badge := book.given.get(rule.badge_key):
-                    _give_badge(state, given, badge)
+                _give_level(book, state, given, rule)
         for badge in book.badges:
             if badge.key in state.badges:
                 continue
@@ -129,8 +129,7 @@ def advance(book: Book, before: Measures, state: State, *, action_key: str = "",
             if milestone.key not in state.milestones:
                 measure = MEASURE_OF_METRIC[milestone.metric]
                 if getattr(before, measure) < milestone.at <= getattr(state, measure):
-                    state.milestones.add(milestone.key)
-                    _give(state, given, Given("milestone", milestone.key, 0, milestone.coins, milestone.tokens))
+                    _give_milestone(state, given, milestone)
         if len(given) == size:
             return given
 
@@ -138,11 +137,41 @@ def advance(book: Book, before: Measures, state: State, *, action_key: str = "",
 MEASURE_OF_METRIC = {"xp": "xp", "coinsEarned": "coins_earned", "events": "events", "conversions": "conversions"}
 
 
+def give_level(book: Book, state: State, rule: LevelRule) -> list[Given]:
+    """A level's reward outside its crossing, and what that reaches. Empty where it was given."""
+    if rule.level in state.paid_levels:
+        return []
+    before, given = state.measures(), []
+    _give_level(book, state, given, rule)
+    return given + advance(book, before, state)
+
+
 def give_badge(book: Book, state: State, badge: BadgeRule) -> list[Given]:
-    """A badge given by hand, and what it reaches by its XP and coins. Empty where it is held."""
+    """A badge outside its criteria, and what it reaches by its XP and coins. Empty where it is held."""
     before, given = state.measures(), []
     _give_badge(state, given, badge)
     return given + (advance(book, before, state) if given else [])
+
+
+def give_milestone(book: Book, state: State, rule: MilestoneRule) -> list[Given]:
+    """A milestone outside its crossing, and what it reaches by its coins. Empty where it is held."""
+    if rule.key in state.milestones:
+        return []
+    before, given = state.measures(), []
+    _give_milestone(state, given, rule)
+    return given + advance(book, before, state)
+
+
+def _give_level(book: Book, state: State, given: list[Given], rule: LevelRule) -> None:
+    state.paid_levels.add(rule.level)
+    _give(state, given, Given("level", str(rule.level), 0, rule.coins, rule.tokens))
+    if badge := book.given.get(rule.badge_key):
+        _give_badge(state, given, badge)
+
+
+def _give_milestone(state: State, given: list[Given], rule: MilestoneRule) -> None:
+    state.milestones.add(rule.key)
+    _give(state, given, Given("milestone", rule.key, 0, rule.coins, rule.tokens))
 
 
 def _give_badge(state: State, given: list[Given], badge: BadgeRule) -> None:

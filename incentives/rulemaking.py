@@ -1,14 +1,21 @@
-"""Changing an app's rules: one lock, one number up, one line in the history, whatever the noun."""
+"""Changing an app's rules: one lock, one number up, one line in the history, whatever the noun.
 
-from collections.abc import Iterator
+New rules for old users: a rule gives what is crossed from now on. How many qualify already is what ``preview`` tells; they
+are given it on request only (``backfill``).
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from django.db import transaction
 
 from incenta import clock
 from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 
-from . import book
+from . import backfilling, book, qualifying
 from .models import RuleChange, Rulebook
+from .qualifying import Rule
 
 
 @contextmanager
@@ -43,3 +50,30 @@ class Amendment:
                 app=self.app, version=self.rulebook.version, noun=noun, key=key, before=before, after=after, actor=actor, created_at=self.now
             )
         )
+
+
+def for_old_users(
+    app: App,
+    noun: str,
+    change: Callable[[], tuple[dict, str, Rule | None]],
+    *,
+    preview: bool = False,
+    backfill: bool = False,
+    actor: str = "",
+) -> dict:
+    """Runs a change that makes or revises a rule, and answers its face with what it means for those who qualify already.
+
+    ``change`` answers the face, the rule's key, and the rule where it is in force. ``preview`` adds ``preview: true`` and
+    ``qualifying`` (how many qualify and do not hold it), and changes nothing; ``backfill`` adds the ``backfill`` that grants it to them.
+    """
+    if preview:
+        with transaction.atomic():
+            face, _, rule = change()
+            found = qualifying.count(app, rule) if rule else 0
+            transaction.set_rollback(True)
+        return face | {"preview": True, "qualifying": found}
+    with transaction_joined():
+        face, key, rule = change()
+        if backfill and rule:
+            face |= {"backfill": backfilling.face(backfilling.begin(app, noun, key, rule, actor=actor))}
+    return face

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from incenta.accounts.models import App
 
-from . import boards, ledger
+from . import backfilling, boards, expiring, ledger
 
 logger = logging.getLogger("incentives")
 
@@ -25,3 +25,15 @@ def verify_ledgers() -> None:
         found = ledger.verify(app)
         if not found["ok"]:
             logger.error("The ledger of %s does not add up: %s", app.pk, found["drift"][:10])
+
+
+@shared_task(name="incentives.run_backfills")
+def run_backfills() -> None:
+    """Goes on with the backfills that are asked for."""
+    backfilling.run_all()
+
+
+@shared_task(name="incentives.expire_points")
+def expire_points() -> None:
+    """Expires the points whose time has come."""
+    expiring.expire_all()

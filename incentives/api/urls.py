@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import actions, catalog, events, leaderboard
+from . import actions, badges, catalog, events, leaderboard, levels, milestones, settings
 from .ledger import LedgerVerify
 
 urlpatterns = [
@@ -18,5 +18,17 @@ urlpatterns = [
     path("incentives/actions/<str:key>", actions.ActionDetail.as_view()),
     path("incentives/events", events.Events.as_view()),
     path("incentives/events/bulk", events.BulkEvents.as_view()),
+    path("incentives/levels", levels.Levels.as_view()),
+    path("incentives/levels/<int:level>", levels.LevelDetail.as_view()),
+    path("incentives/badges", badges.Badges.as_view()),
+    path("incentives/badges/user/<user_id:user_id>", badges.UserBadges.as_view()),
+    path("incentives/badges/<str:key>", badges.BadgeDetail.as_view()),
+    path("incentives/badges/<str:key>/award", badges.AwardBadge.as_view()),
+    path("incentives/milestones", milestones.Milestones.as_view()),
+    path("incentives/milestones/rules", milestones.MilestoneRules.as_view()),
+    path("incentives/milestones/rules/<str:key>", milestones.MilestoneRule.as_view()),
+    path("incentives/settings", settings.Settings.as_view()),
+    path("incentives/backfills", settings.Backfills.as_view()),
+    path("incentives/backfills/<str:backfill_id>", settings.BackfillDetail.as_view()),
     path("incentives/ledger/verify", LedgerVerify.as_view(), name="ledger_verify"),
 ]
