@@ -1,5 +1,9 @@
+import time
+from collections.abc import Iterator
+
 import pytest
 
+from incenta.database import sql
 from tests.cast import Caller, caller
 from tests.referrals.moments import START, at
 
@@ -10,3 +14,17 @@ def sandbox(himal) -> Caller:
     sandbox = caller(himal.app.sandbox)
     at(sandbox, START)
     return sandbox
+
+
+@pytest.fixture
+def no_deadlocks(transactional_db) -> Iterator[None]:
+    """A deadlock is undone and repeated, so no caller sees it: the server's own count tells."""
+
+    def count() -> int:
+        sql.row("SELECT pg_stat_clear_snapshot()")
+        return sql.row("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[0]
+
+    before = count()
+    yield
+    time.sleep(0.05)  # a backend reports its counts when it ends
+    assert count() == before
