@@ -5,6 +5,7 @@ client's.
 """
 
 import threading
+from collections.abc import Callable
 from functools import cache
 
 from rest_framework import serializers
@@ -59,10 +60,23 @@ class Serializer(serializers.Serializer):
                     for key in unknown[:20]
                 }
             )
+        named = {known[key]: value for key, value in data.items()}
+        if wrong := {camel(name): [told] for name, value in named.items() if (told := self._wrong_type(name, value))}:
+            raise _Named(wrong)
         try:
-            return super().to_internal_value({known[key]: value for key, value in data.items()})
+            return super().to_internal_value(named)
         except ValidationError as error:
             raise _Named(self._camel_keys(error.detail)) from None
+
+    def _wrong_type(self, name: str, value: object) -> str | None:
+        """Why a value is not of the JSON type that its field wants. DRF alone would take ``"no"`` for false, 5 for text
+        and ``"5"`` for a number, as forms need it."""
+        try:
+            check = self._checks[name]
+        except AttributeError:
+            self._checks = {name: _json_type(field) for name, field in self.fields.items()}
+            check = self._checks[name]
+        return check(value) if check is not None and value is not None else None
 
     def run_validation(self, data=serializers.empty):
         try:
@@ -124,3 +138,30 @@ class Serializer(serializers.Serializer):
 
 
 _instances = threading.local()
+
+
+def _text(value: object) -> str | None:
+    return None if isinstance(value, str) else "Must be text."
+
+
+def _whole_number(value: object) -> str | None:
+    return None if type(value) is int else "Must be a whole number."
+
+
+def _truth(value: object) -> str | None:
+    return None if isinstance(value, bool) else "Must be true or false."
+
+
+def _json_type(field: serializers.Field) -> Callable[[object], str | None] | None:
+    """What tells why a value is not of the field's JSON type; ``None`` for fields that tell so themselves."""
+    if isinstance(field, serializers.BooleanField):
+        return _truth
+    if isinstance(field, serializers.IntegerField):
+        return _whole_number
+    if isinstance(field, serializers.CharField):
+        return _text
+    if isinstance(field, serializers.ChoiceField) and all(isinstance(word, str) for word in field.choices):
+        return _text
+    if isinstance(field, serializers.ListField) and (inner := _json_type(field.child)):
+        return lambda value: next(filter(None, map(inner, value)), None) if isinstance(value, list) else None
+    return None

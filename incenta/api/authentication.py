@@ -33,6 +33,7 @@ class _Keys:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.kept: OrderedDict[bytes, tuple[ApiKey, float]] = OrderedDict()
+        self.met: OrderedDict[bytes, None] = OrderedDict()
         self.generation = 0
 
     def get(self, secret: str) -> ApiKey | None:
@@ -50,11 +51,15 @@ class _Keys:
                 self.kept[digest] = key, 0.0 if key.app.is_sandbox else time.monotonic() + REMEMBERED_FOR
                 if len(self.kept) > MOST_REMEMBERED:
                     self.kept.popitem(last=False)
+            if key is not None:
+                self.met[digest] = None
+                if len(self.met) > MOST_REMEMBERED:
+                    self.met.popitem(last=False)
         return key
 
     def knows(self, secret: str) -> bool:
         """Whether this secret has opened an app before: its caller does not guess."""
-        return sha256(secret.encode("utf-8", "surrogateescape")).digest() in self.kept
+        return sha256(secret.encode("utf-8", "surrogateescape")).digest() in self.met
 
     def forget(self) -> None:
         with self.lock:

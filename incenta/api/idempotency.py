@@ -79,6 +79,8 @@ class Claim:
             if is_encrypted:
                 body = decrypt(body)
             response = HttpResponse(body, status=status, content_type="application/json")
+            if not body:
+                del response.headers["Content-Type"]
             response.headers["Idempotency-Replayed"] = "true"
             return response
         if not is_ours:

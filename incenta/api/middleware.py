@@ -4,13 +4,14 @@ of what pages need (sessions, users, CSRF tokens, security headers for HTML) run
 import time
 from urllib.parse import unquote_to_bytes
 
+from django.conf import settings
 from django.core.signals import request_started
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import Resolver404, get_resolver
 
-from incenta.api import authentication, errors, metering, request_log
+from incenta.api import authentication, errors, metering, request_id, request_log
 from incenta.api.json import LARGEST_BODY, TooLarge
-from incenta.errors import InvalidInput
+from incenta.errors import Forbidden, InvalidInput
 from incenta.ids import new_id
 
 MOUNTS = ("/v1/", "/api/v1/")
@@ -45,10 +46,18 @@ def _is_readable(request: HttpRequest) -> bool:
         return False
 
 
+def _hsts() -> str:
+    """What Django's own middleware, which does not run for a call, says to browsers."""
+    value = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return value + "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else value
+
+
 class ApiMiddleware:
     def __init__(self, get_response):
         self.get_response = get_response
         self.static_routes: dict[str, object] = {}
+        self.wants_https = settings.SECURE_SSL_REDIRECT
+        self.hsts = _hsts() if self.wants_https else None
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
@@ -65,10 +74,14 @@ class ApiMiddleware:
         """One call of the API, from its request id to its line in the request log."""
         started = time.perf_counter()
         request.request_id = new_id("req")
+        token = request_id.current.set(request.request_id)
         try:
-            response = self._handle(request)
-        except Exception as error:
-            response = errors.refuse(error, request)
+            try:
+                response = self._handle(request)
+            except Exception as error:
+                response = errors.refuse(error, request)
+        finally:
+            request_id.current.reset(token)
         headers = response.headers
         headers["X-Request-Id"] = request.request_id
         limit, remaining, reset = getattr(request, "rate", None) or authentication.guesses_left(request)
@@ -77,6 +90,8 @@ class ApiMiddleware:
         headers["RateLimit-Reset"] = str(reset)
         headers.setdefault("Cache-Control", "no-store")
         headers["X-Content-Type-Options"] = "nosniff"
+        if self.hsts:
+            headers["Strict-Transport-Security"] = self.hsts
         key = getattr(request, "api_key", None)
         if key is not None and key.scope == "publishable":
             origin = request.META.get("HTTP_ORIGIN", "")
@@ -94,6 +109,9 @@ class ApiMiddleware:
         return response
 
     def _handle(self, request: HttpRequest) -> HttpResponse:
+        if self.wants_https and not request.is_secure():
+            # never redirected: the key has travelled in the clear already, and its owner should learn it
+            raise Forbidden("https_required", "Call this address with https.")
         if not _is_readable(request):
             raise InvalidInput(message="The address is not valid UTF-8, or holds the NUL character.")
         match = self._resolve(request.path_info)

@@ -1,5 +1,7 @@
 """The base of every view of the API: who calls, may they, one transaction, one shape of answer."""
 
+from ipaddress import ip_address
+
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -41,6 +43,17 @@ class ApiRequest(Request):
             raise InvalidInput({"body": [sentence]}, message=sentence)
         self._json = value
         return value
+
+    @property
+    def forwarded_ip(self) -> str | None:
+        """The end user's address as the merchant's server forwards it, where the app has said that it does."""
+        forwarded = self._request.META.get("HTTP_X_FORWARDED_FOR")
+        if not forwarded or not self.app.trusts_forwarded_for:
+            return None
+        try:
+            return str(ip_address(forwarded.partition(",")[0].strip()))
+        except ValueError:
+            return None
 
     @property
     def caller_ip(self) -> str:

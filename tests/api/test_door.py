@@ -194,3 +194,48 @@ def test_plans_and_apps_changed_in_this_process_are_in_force_at_once(himal):
     plan.calls_per_minute = 7
     plan.save()
     assert himal.get("/v1/people").headers["RateLimit-Limit"] == "7"
+
+
+# --- where it runs --------------------------------------------------------------------------------------------------
+def test_a_key_sent_in_the_clear_is_refused_and_not_redirected(himal, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_HSTS_SECONDS = 60
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    answer = himal.post("/v1/people", {"userId": "asha"})
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "https_required"
+    assert not himal.app.participants.exists()
+    from django.test import Client
+
+    answer = Client(headers={"x-api-key": himal.secret}).get("/v1/people", secure=True)
+    assert answer.status_code == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=60; includeSubDomains"
+
+
+def test_lines_of_the_log_name_the_call(himal):
+    import logging
+
+    from incenta.api import request_id
+
+    record = logging.makeLogRecord({})
+    assert request_id.Filter().filter(record)
+    assert record.request_id == "-"
+    token = request_id.current.set("req_1")
+    request_id.Filter().filter(record)
+    request_id.current.reset(token)
+    assert record.request_id == "req_1"
+    himal.get("/v1/people")
+    assert request_id.current.get() == "-"
+
+
+def test_the_end_users_address_is_taken_only_from_an_app_that_forwards_it(himal, rf):
+    from incenta.api.views import ApiRequest, ApiView
+
+    inner = rf.get("/", headers={"x-forwarded-for": "203.0.113.9, 10.0.0.1"})
+    request = ApiRequest(inner, ApiView())
+    request.app = himal.app
+    assert request.forwarded_ip is None
+    himal.app.trusts_forwarded_for = True
+    assert request.forwarded_ip == "203.0.113.9"
+    inner.META["HTTP_X_FORWARDED_FOR"] = "unknown"
+    assert request.forwarded_ip is None

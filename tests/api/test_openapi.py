@@ -73,6 +73,8 @@ def test_every_example_fits_its_own_schema(described):
         contents.append(operation.get("requestBody", {}).get("content"))
         for content in filter(None, contents):
             told = content["application/json"]
+            if "example" not in told:
+                continue  # the test above tells
             try:
                 jsonschema.validate(told["example"], plain(told["schema"], described))
             except jsonschema.ValidationError as error:
