@@ -43,7 +43,7 @@ document.querySelector('[aria-invalid="true"]')?.focus();
 const dress = root => { shortcuts(root); tellTimes(root); };
 dress(document);
 document.addEventListener("htmx:afterSettle", event => dress(event.target)); // htmx 2
-document.addEventListener("htmx:after:swap", () => dress(document)); // htmx 4
+for (const name of ["htmx:historyRestore", "htmx:after:swap"]) document.addEventListener(name, () => dress(document)); // back and forward; htmx 4
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:error"]) document.addEventListener(failure, () => say("Could not load that. Please try again."));
 
 document.addEventListener("click", async event => {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
@@ -49,8 +48,9 @@ class ListPage(AppPage):
         return name, tuple(f"{sign}{field}" for field in (*self.orders[name.lstrip("-")], "pk"))
 
     def get(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
+        request.GET = said(request)  # links on the page repeat the query: nothing empty in theirs either
         sort, fields = self.ordering()
-        filters = self.filterset_class(said(request), queryset=self.rows(), request=request)
+        filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
         is_understood = filters.is_valid()
         found = filters.qs.order_by(*fields) if is_understood else filters.queryset.none()
         if request.GET.get("export") == "csv":
@@ -72,7 +72,10 @@ class ListPage(AppPage):
         is_fragment = request.htmx and not request.htmx.history_restore_request
         response = self.page(context, template=f"{self.template_name}#results" if is_fragment else "")
         patch_vary_headers(response, ["HX-Request"])
-        return push_url(response, canonical(request)) if is_fragment else response
+        if is_fragment:
+            address = canonical(request)
+            push_url(response, False if address == request.htmx.current_url_abs_path else address)
+        return response
 
     def paged(self, found: QuerySet):
         """The page that the URL asks for; ``object_list`` holds its rows. One beyond the end is the last one."""
@@ -141,19 +144,15 @@ def batches(records: Iterable, size: int) -> Iterator[list]:
 
 
 def said(request: HttpRequest) -> QueryDict:
-    """The query without what is empty: ``?status=`` asks for nothing."""
+    """The query without what is empty: ``?status=`` asks for nothing, and ``page=1`` is where one is anyway."""
     query = QueryDict(mutable=True)
     for name, values in request.GET.lists():
-        query.setlist(name, [value for value in values if value])
+        if told := [value for value in values if value and (name, value) != ("page", "1")]:
+            query.setlist(name, told)
     return query
 
 
 def canonical(request: HttpRequest) -> str:
-    """The URL that says the same with nothing empty in it and without ``page=1``."""
-    told = [
-        (name, value)
-        for name, values in request.GET.lists()
-        for value in values
-        if value and (name, value) != ("page", "1")
-    ]
-    return request.path + (f"?{urlencode(told)}" if told else "")
+    """The one URL of what this list shows."""
+    query = said(request).urlencode()
+    return request.path + (f"?{query}" if query else "")

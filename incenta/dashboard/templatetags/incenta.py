@@ -30,7 +30,9 @@ def may(request, permission: str) -> bool:
 @register.simple_tag
 def swap(url: str) -> SafeString:
     """Attributes of a link that replaces the results in place, and works as a plain link without JavaScript."""
-    return format_html('href="{0}" hx-get="{0}" hx-target="#results" hx-push-url="true"', url or "?")
+    return format_html(
+        'href="{0}" hx-get="{0}" hx-target="#results" hx-sync="#results:replace" hx-push-url="true"', url or "?"
+    )
 
 
 @register.simple_tag
