@@ -71,7 +71,7 @@ class Visitor:
     def violations(self) -> list[str]:
         """What axe finds. Run it last on a page: it leaves marks on the nodes that it has looked at."""
         self.page.evaluate(AXE)
-        found = self.page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ["violations"]})", RULES)["violations"]
+        found = self.page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)["violations"]
         return [f"{each['id']}: {[node['target'] for node in each['nodes']][:4]}" for each in found]
 
 
