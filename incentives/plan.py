@@ -189,6 +189,8 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
             set(badges),
             set(milestones),
         )
+        # a row may be there for the user's settings alone
+        states[user_id].is_new = not (count or conversions or coins or badges or states[user_id].xp)
     for user_id in users:
         if user_id not in states:
             states[user_id] = State(xp=wallets[user_id].available(XP), freezes=book.freezes, is_new=True)

@@ -81,6 +81,13 @@ def extend_streak(book: Book, state: State, day: date) -> None:
         state.freezes = min(state.freezes + 1, max(book.freezes_most, state.freezes))
 
 
+def streak_now(state: State, today: date) -> int:
+    """How long the streak is as seen today: 0 once more days were missed than there are freezes."""
+    if state.streak_day is None:
+        return 0
+    return state.streak if (today - state.streak_day).days - 1 <= state.freezes else 0
+
+
 def join_streaks(book: Book, state: State, days: Iterable[date]) -> None:
     """Walks all the user's days anew, for one of them came late: it may join what was broken, and give a freeze back.
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import actions, badges, catalog, events, leaderboard, levels, milestones, settings
+from . import actions, adjustments, badges, balances, catalog, events, leaderboard, levels, milestones, settings
 from .ledger import LedgerVerify
 
 urlpatterns = [
@@ -18,6 +18,11 @@ urlpatterns = [
     path("incentives/actions/<str:key>", actions.ActionDetail.as_view()),
     path("incentives/events", events.Events.as_view()),
     path("incentives/events/bulk", events.BulkEvents.as_view()),
+    path("incentives/balances", balances.Balances.as_view()),
+    path("incentives/balances/<user_id:user_id>/entries", balances.BalanceEntries.as_view()),
+    path("incentives/balances/<user_id:user_id>", balances.Balance.as_view()),
+    path("incentives/adjustments", adjustments.Adjustments.as_view()),
+    path("incentives/users/<user_id:user_id>", balances.UserSettings.as_view()),
     path("incentives/levels", levels.Levels.as_view()),
     path("incentives/levels/<int:level>", levels.LevelDetail.as_view()),
     path("incentives/badges", badges.Badges.as_view()),
