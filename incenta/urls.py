@@ -19,6 +19,7 @@ dashboard = [
     path("", include("incenta.accounts.dashboard.urls")),
     path("<app:app_id>/", include("incenta.accounts.dashboard.app_urls")),
     path("<app:app_id>/", include("referrals.dashboard.urls")),
+    path("<app:app_id>/", include("incentives.dashboard.urls")),
 ]
 
 urlpatterns = [

@@ -22,6 +22,7 @@ class Entry:
 
 ENTRIES = (
     Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
+    Entry("Engagement", "actions", "Actions", "zap", hotkey="g a"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
 )
 
