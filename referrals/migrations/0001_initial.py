@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='conversion',
-            index=models.Index(fields=['app', 'campaign', 'referee_id'], name='conversion_of_referee'),
+            index=models.Index(fields=['app', 'referee_id', 'campaign'], name='conversion_of_referee'),
         ),
         migrations.AddConstraint(
             model_name='conversion',

@@ -56,7 +56,7 @@ class Conversion(models.Model):
         indexes = [
             models.Index(fields=["app", "-converted_at", "-id"], name="conversion_newest"),
             models.Index(fields=["app", "campaign", "referrer_id", "status"], name="conversion_of_referrer"),
-            models.Index(fields=["app", "campaign", "referee_id"], name="conversion_of_referee"),
+            models.Index(fields=["app", "referee_id", "campaign"], name="conversion_of_referee"),
         ]
 
     def __str__(self) -> str:
