@@ -122,6 +122,28 @@ def test_what_stays_the_same_makes_no_version(himal, same):
     assert len(versions(campaign["id"])) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_changes_at_once_are_all_kept(himal):
+    campaign = create(himal)["id"]
+    changes = [
+        {"holdDays": 3},
+        {"rewardCap": 9},
+        {"name": "New"},
+        {"claimWithinDays": 5},
+        {"codePrefix": "X"},
+        {"budget": 50},
+    ]
+    answers = at_once(6, lambda place: himal.patch(f"/campaigns/{campaign}", changes[place]))
+    assert sorted(answer["ruleVersion"] for answer in answers) == [2, 3, 4, 5, 6, 7]
+    now = himal.get(f"/campaigns/{campaign}").json
+    assert all(now[name] == value for change in changes for name, value in change.items())
+    kept = versions(campaign)
+    assert [version.number for version in kept] == [1, 2, 3, 4, 5, 6, 7]
+    assert sorted(name for version in kept for name in version.changed) == sorted(
+        n for change in changes for n in change
+    )
+
+
 def test_rewards_keep_the_rules_that_made_them(himal):
     campaign = create(himal)["id"]
     code = himal.code(campaign)

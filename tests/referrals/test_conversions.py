@@ -601,6 +601,22 @@ def test_a_cancelled_reward_makes_room_for_another_one(himal):
     assert himal.convert(code, "friend 5")["rewardCreated"] is False
 
 
+def test_a_cancelled_reward_of_the_second_level_makes_room_too(himal):
+    campaign = himal.campaign(maxRewardsPerReferrer=2, **MULTI_LEVEL)
+    himal.convert(himal.code(campaign, "tara"), "asha")
+    code = himal.code(campaign, "asha")
+
+    def seconds(friend: str) -> list[str]:
+        made = himal.convert(code, friend)["conversionId"]
+        return list(Reward.objects.filter(conversion=made, level=2).values_list("pk", flat=True))
+
+    (first,) = seconds("friend 1")
+    assert seconds("friend 2") == []
+    himal.post(f"/rewards/{first}/cancel", {"reason": "test"})
+    assert len(seconds("friend 3")) == 1
+    assert seconds("friend 4") == []
+
+
 # --- at once --------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("more", [{}, {"externalId": "order 1"}, TWO_SIDED | {"budget": 1000}])

@@ -12,6 +12,7 @@ from incenta.money import COIN
 from incentives import ledger
 from referrals.models import CampaignSpend, Conversion, Reversal, Reward
 from tests.cast import Caller, at_once
+from tests.referrals.moments import at, moment
 from tests.referrals.promises import books_are_right, money, nothing_moves, promise, row, told
 
 pytestmark = pytest.mark.django_db
@@ -422,6 +423,18 @@ def test_an_app_may_let_coins_be_owed(himal):
     (effect,) = reverse(himal, third)["effects"]
     assert (effect["owed"], effect["uncollected"]) == (0, 100)
     books_are_right(himal.app)
+
+
+def test_coins_whose_time_is_up_are_not_counted_on(sandbox):
+    conversion_id = credited(sandbox)
+    spend(sandbox, 100)
+    tomorrow = moment("2026-03-02T12:00:00Z")
+    ledger.earn(sandbox.app, "asha", COIN, 50, cause="evt_1", cause_type="event", expires_at=tomorrow)
+    at(sandbox, "2026-03-03T12:00:00Z")  # and nobody has swept yet
+    answer = reverse(sandbox, conversion_id)
+    assert (answer.status, answer["effects"][0]["uncollected"]) == (200, 100)
+    assert coins(sandbox) == (0, 0)
+    books_are_right(sandbox.app)
 
 
 def test_a_debt_of_coins_fails_no_reversal(himal):
