@@ -145,7 +145,9 @@ def _text(value: object) -> str | None:
 
 
 def _whole_number(value: object) -> str | None:
-    return None if type(value) is int else "Must be a whole number."
+    # 5.0 is the number 5 to everyone who has but one type of number
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return None if is_whole else "Must be a whole number."
 
 
 def _truth(value: object) -> str | None:

@@ -65,7 +65,8 @@ class Face:
 class Operation:
     """One method of one address.
 
-    ``answer``: the answer by example; for a list, ``item`` is one of its items instead. ``also``: further statuses that
+    ``answer``: the answer by example; for a list, ``item`` is one of its items instead, and ``beside``
+    what stands beside the items. ``also``: further statuses that
     answer alike, with what they mean. ``body``: an example of the request. ``path``, ``query``: examples of parameters;
     a query parameter that no filter declares is ``{name: (description, example)}``. ``codes``: refusals worth naming.
     ``id``: the operation's id, where the one made of the address reads badly.
@@ -74,10 +75,11 @@ class Operation:
     summary: str
     answer: Any = None
     item: Any = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     also: Mapping[int, str] = field(default_factory=dict)
     body: Any = None
-    path: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     description: str = ""

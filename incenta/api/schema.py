@@ -135,8 +135,10 @@ class AutoSchema(SpectacularAutoSchema):
     # -- parameters --------------------------------------------------------------------------------------------------
     def _path(self, known: Operation) -> list[dict]:
         found = []
-        for name in re.findall(r"{(\w+)}", self.path):
+        for converter, name in re.findall(r"<(?:(\w+):)?(\w+)>", self.path_regex):
             schema: dict[str, Any] = {"type": "string", "minLength": 1}
+            if converter == "int":
+                schema = {"type": "integer", "minimum": 0}
             if camel(name) == "userId":
                 schema["maxLength"] = 255
             parameter = {"name": camel(name), "in": "path", "required": True, "schema": schema}
@@ -212,7 +214,7 @@ class AutoSchema(SpectacularAutoSchema):
         else:
             shape = known.answer
             if known.item is not None:
-                shape = {self.view.plural: [known.item], "pagination": PAGINATION}
+                shape = {self.view.plural: [known.item], "pagination": PAGINATION, **known.beside}
             content: dict[str, Any] = {"schema": schema_of(shape, components)}
             if shape is not None:
                 content["example"] = example_of(shape)

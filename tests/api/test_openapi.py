@@ -245,22 +245,89 @@ def test_a_whole_programme_answers_as_described(checked, described):
     assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
 
 
-def test_events_of_users_answer_as_described(checked):
-    checked("POST", "/incentives/actions", {"key": "signed_up", "name": "Signed up", "type": "STANDARD", "xp": 100})
-    checked("PATCH", "/incentives/actions/signed_up", {"coins": 5, "maxRepeats": 2})
+def test_points_answer_as_described(checked, described):
+    signed_up = {"key": "signed_up", "name": "Signed up", "type": "STANDARD", "xp": 100, "coins": 50, "tokens": 1}
+    checked("POST", "/incentives/actions", signed_up)
+    checked("PATCH", "/incentives/actions/signed_up", {"maxRepeats": 2})
+    checked("PATCH", "/incentives/settings", {"coinsExpireAfter": 30, "coinsExpireUnit": "day"})
+    checked("POST", "/incentives/levels", {"level": 2, "name": "Silver", "xpThreshold": 100, "coins": 5})
+    checked("POST", "/incentives/levels", {"level": 3, "name": "Gold", "xpThreshold": 1000})
+    first = {"key": "newcomer", "name": "Newcomer", "criteria": {"actionKey": "signed_up", "count": 1}, "xp": 1}
+    checked("POST", "/incentives/badges", first)
+    checked("POST", "/incentives/milestones/rules", {"key": "hundred", "metric": "xp", "threshold": 100, "coins": 1})
     event = {"userId": "asha", "actionKey": "signed_up", "idempotencyKey": "asha_signed_up"}
     assert checked("POST", "/incentives/events", event).status == 201
     assert checked("POST", "/incentives/events", event).status == 200
     checked("POST", "/incentives/events", event | {"idempotencyKey": None})
     refused = checked("POST", "/incentives/events", event | {"idempotencyKey": "third"})
     assert refused["notAwarded"]["code"] == "max_repeats"
+    none = event | {"actionKey": "none", "idempotencyKey": "x"}
     checked(
-        "POST", "/incentives/events/bulk", {"events": [event, event | {"actionKey": "none", "idempotencyKey": "x"}]}
+        "POST",
+        "/incentives/events/bulk",
+        {"events": [event, none, event | {"userId": "bikram", "idempotencyKey": "y"}]},
     )
+    vip = {"key": "vip", "name": "VIP", "criteria": {"xp": 50}}
+    assert checked("POST", "/incentives/badges", vip | {"preview": True}).status == 200
+    backfill = checked("POST", "/incentives/badges", vip | {"backfill": True})["backfill"]["id"]
+    checked("PATCH", "/incentives/badges/vip", {"name": "Very important"})
+    assert checked("POST", "/incentives/badges/vip/award", {"userId": "asha", "reason": "helped"}).status == 201
+    assert checked("POST", "/incentives/badges/vip/award", {"userId": "asha"}).status == 200
+    checked("PATCH", "/incentives/levels/2", {"coins": 2, "preview": True})
+    checked("PATCH", "/incentives/levels/2", {"xpThreshold": 50, "backfill": True})
+    checked("PATCH", "/incentives/milestones/rules/hundred", {"coins": 2})
+    checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": -3, "reason": "corrected"})
+    assert checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": -9999, "reason": "x"}).status == 409
+    checked("PATCH", "/incentives/users/asha", {"timezone": "Asia/Kathmandu"})
+    mug = {"name": "Mug", "coinCost": 20, "inventory": 5, "published": True}
+    item = checked("POST", "/incentives/catalog", mug)["id"]
+    checked("PATCH", f"/incentives/catalog/{item}", {"coinCost": 25})
+    redeemed = checked("POST", "/incentives/redeem", {"userId": "asha", "itemId": item})["redemptionId"]
+    checked("PATCH", f"/incentives/redemptions/{redeemed}", {"status": "CANCELLED"})
+    checked("POST", "/incentives/leaderboard", {"userId": "asha", "xp": 500})
+    checked("POST", "/incentives/leaderboard", {"userId": "chitra", "xp": 0})
+    checked("POST", "/incentives/leaderboard/refresh")
     for path in (
-        "/incentives/actions",
-        "/incentives/actions/signed_up",
-        "/incentives/actions/none",
-        "/incentives/events",
+        "actions",
+        "actions/signed_up",
+        "actions/none",
+        "events?limit=2",
+        "balances",
+        "balances/asha",
+        "balances/nobody",
+        "balances/asha?asOf=2026-01-01T00:00:00Z",
+        "balances/asha/entries?limit=3",
+        "balances/asha/entries?asset=coins",
+        "adjustments",
+        "users/asha",
+        "users/nobody",
+        "levels",
+        "levels/2",
+        "levels/9",
+        "badges",
+        "badges/vip",
+        "badges/none",
+        "badges/user/asha",
+        "milestones",
+        "milestones/rules",
+        "milestones/rules/hundred",
+        "settings",
+        "backfills",
+        f"backfills/{backfill}",
+        "backfills/none",
+        "catalog",
+        f"catalog/{item}",
+        "redemptions",
+        "leaderboard",
+        "leaderboard?metric=referrals&period=daily",
+        "leaderboard/asha",
+        "leaderboard/nobody",
+        "ledger/verify",
     ):
-        checked("GET", path)
+        checked("GET", f"/incentives/{path}")
+    for path in ("levels/3", "milestones/rules/hundred", f"catalog/{item}"):
+        checked("DELETE", f"/incentives/{path}")
+    everything = {
+        operation["operationId"] for _, _, operation in operations(described) if operation["tags"] == ["incentives"]
+    }
+    assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"

@@ -71,7 +71,7 @@ def test_a_sound_body():
         ("isPaid", "no", "Must be true or false."),
         ("isPaid", 0, "Must be true or false."),
         ("howMany", "5", "Must be a whole number."),
-        ("howMany", 5.0, "Must be a whole number."),
+        ("howMany", 5.5, "Must be a whole number."),
         ("howMany", True, "Must be a whole number."),
         ("howMany", [], "Must be a whole number."),
         ("howSent", 1, "Must be text."),
