@@ -1,0 +1,195 @@
+"""A whole installation of real processes: ``manage.py up`` with its own folder, port and database, and a merchant's side of it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from incenta.database.embedded import Cluster
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 90
+"""Seconds until what must happen has happened, on a machine that is busy with other things. Nothing waits so long on a free one."""
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"Waited {seconds} s, and it is not so that {what}."
+        time.sleep(0.1)
+
+
+class Receiver:
+    """The merchant's webhook server: keeps every body by its message id, and answers 200 to most."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, set[bytes]] = {}
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.bodies.setdefault(self.headers["webhook-id"], set()).add(body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Installation:
+    """Started by ``start``. ``call`` speaks to its API as a client that does not give up."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        # not a disposable one: what it has confirmed must be there after it was cut off
+        self.cluster = Cluster(folder / "postgres")
+        self.key = ""
+        self.supervisor: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKELEVEL")
+        } | {
+            "DEBUG": "true",
+            "DJANGO_SETTINGS_MODULE": "incenta.settings",
+            "DATABASE_URL": "",
+            "CACHE_URL": "",
+            "CELERY_BROKER_URL": "filesystem://",
+            "INCENTA_BASE_URL": f"http://127.0.0.1:{self.port}",
+            "INCENTA_DATA_DIR": str(self.folder),
+            "INCENTA_DISPOSABLE_DATABASE": "false",
+            "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "true",
+            "PORT": str(self.port),
+        }
+        self.log = (self.folder / "up.log").open("w")
+        self.supervisor = subprocess.Popen(
+            [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, stdout=self.log, stderr=self.log
+        )
+        until(lambda: self.key_printed() or self.supervisor.poll() is not None, "the installation is up")
+        assert self.supervisor.poll() is None, self.words()
+        self.key = self.key_printed()
+
+    def words(self) -> str:
+        return (self.folder / "up.log").read_text()
+
+    def key_printed(self) -> str:
+        found = [line.split()[2] for line in self.words().splitlines() if line.strip().startswith("API key")]
+        return found[0] if found else ""
+
+    def stop(self) -> None:
+        if self.supervisor and self.supervisor.poll() is None:
+            self.supervisor.send_signal(signal.SIGTERM)
+            try:
+                self.supervisor.wait(60)
+            except subprocess.TimeoutExpired:
+                self.supervisor.kill()
+                self.supervisor.wait()
+        self.cluster.stop()
+        self.log.close()
+
+    # --- its processes ----------------------------------------------------------------------------------------------
+    def programs(self, *words: str) -> list[psutil.Process]:
+        """The supervisor's descendants whose command has all of ``words``."""
+        found = []
+        for process in psutil.Process(self.supervisor.pid).children(recursive=True):
+            try:
+                command = " ".join(process.cmdline())
+                if all(word in command for word in words) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def kill(self, *words: str, workers_only: bool = False) -> int:
+        """SIGKILLs them; answers how many. ``workers_only``: only those that another one of them has started."""
+        found = self.programs(*words)
+        pids = {process.pid for process in found}
+        killed = 0
+        for process in found:
+            try:
+                if not workers_only or process.ppid() in pids:
+                    process.kill()
+                    killed += 1
+            except psutil.Error:
+                continue
+        return killed
+
+    # --- its API ----------------------------------------------------------------------------------------------------
+    def call(self, method: str, path: str, body: object = None, *, once: str = "") -> tuple[int, dict]:
+        """Sends a request until it has an answer that is not the installation's fault, as every client should.
+
+        ``once`` is its Idempotency-Key. Answers status and body.
+        """
+        headers = {"x-api-key": self.key, "Content-Type": "application/json"} | (
+            {"Idempotency-Key": once} if once else {}
+        )
+        sent = None if body is None else json.dumps(body)
+        deadline = time.monotonic() + PATIENCE
+        last: object = None
+        while time.monotonic() < deadline:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            try:
+                connection.request(method, f"/v1{path}", sent, headers)
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+                if response.status < 500 and answer.get("code") != "idempotency_in_progress":
+                    return response.status, answer
+                last = answer
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                last = error
+            finally:
+                connection.close()
+            time.sleep(0.1)
+        raise AssertionError(f"{method} {path} was never answered: {last!r}")
+
+    def get(self, path: str) -> dict:
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, body: object, *, once: str = "") -> dict:
+        status, answer = self.call("POST", path, body, once=once)
+        assert status in (200, 201), answer
+        return answer
+
+    # --- its rows ---------------------------------------------------------------------------------------------------
+    def rows(self, statement: str, *params: object) -> list[tuple]:
+        """Read past all of the product, on a connection of the test's own."""
+        until(self.cluster.is_ready, "the database is there")
+        where = {
+            "host": str(self.cluster.socket_dir),
+            "port": 5432,
+            "user": "postgres",
+            "dbname": self.cluster.database,
+        }
+        with psycopg.connect(**where, autocommit=True) as connection:
+            return connection.execute(statement, params).fetchall()
+
+    def events(self) -> Iterator[dict]:
+        """The whole feed, oldest first."""
+        after = ""
+        while True:
+            page = self.get(f"/events?limit=100{after}")
+            yield from page["events"]
+            if not page["pagination"]["hasMore"]:
+                return
+            after = f"&after={page['pagination']['after']}"
