@@ -1,13 +1,17 @@
 """The ledger's tests call it in Python: ``shop`` is himal's app, ``books`` everything that is written in its books."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import transaction
 
 from incenta.accounts.models import App
 from incenta.database import sql
 from tests.cast import merchant
 
+DAY = timedelta(days=1)
 MORNING = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 TABLES = ("incentives_wallet", "incentives_transfer", "incentives_hold", "incentives_lot")
 
@@ -36,3 +40,12 @@ def books(app: App) -> dict[str, list[tuple]]:
     }
     uses = "SELECT u.* FROM incentives_lotuse u JOIN incentives_lot l ON l.id = u.lot_id WHERE l.app_id = %(app)s ORDER BY 1, 2, 3"
     return written | {"uses": sql.rows(uses, {"app": app.id})}
+
+
+@contextmanager
+def refusing(app: App, error: type[Exception], **more) -> Iterator[pytest.ExceptionInfo]:
+    """Expects the error, and that not one row has changed when it is over."""
+    before = books(app)
+    with pytest.raises(error, **more) as refusal, transaction.atomic():
+        yield refusal
+    assert books(app) == before

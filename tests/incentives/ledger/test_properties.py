@@ -238,6 +238,17 @@ class Books(RuleBasedStateMachine):
         purse.expire(self.now)
         purse.take(amount)
 
+    @precondition(lambda self: self.may_owe)
+    @rule(user=USERS, asset=ASSETS, beyond=AMOUNTS)
+    def overdraw(self, user, asset, beyond):
+        """Takes everything back and more: a debt."""
+        purse = self.purse(user, asset)
+        due = sum(bool(p[0]) and p[0] <= self.now for p in purse.points)
+        amount = max(purse.available - due, 0) + beyond
+        ledger.reverse(self.shop, user, asset, amount, **BECAUSE)
+        purse.expire(self.now)
+        purse.take(amount)
+
     # --- time, keys, nonsense ---------------------------------------------------------------------------------------
     @rule(hours=st.integers(1, 60))
     def wait(self, hours):
