@@ -217,7 +217,7 @@ class Plan:
         self.tallies: dict[tuple[str, str], dict] = {}
         self.touched: dict[str, State] = {}
         self.grants: list[dict] = []
-        self.boards: dict[tuple[str, str], dict] = {}
+        self.boards: dict[tuple, dict] = {}
         self.told: list[dict] = []
 
     def touch(self, user_id: str) -> None:
@@ -272,9 +272,11 @@ class Plan:
         if not (xp or coins or referrals):
             return
         day = at.astimezone(self.book.zone).date().isoformat()
-        kept = self.boards.get((user_id, day))
+        # merged only with what moves the same scores: each keeps the moment at which it was reached
+        place = user_id, day, bool(xp), bool(coins), bool(referrals)
+        kept = self.boards.get(place)
         if kept is None:
-            self.boards[user_id, day] = {"user_id": user_id, "day": day, "at": at, "xp": xp, "coins": coins, "referrals": referrals}
+            self.boards[place] = {"user_id": user_id, "day": day, "at": at, "xp": xp, "coins": coins, "referrals": referrals}
         else:
             kept["at"] = max(kept["at"], at)
             kept["xp"] += xp

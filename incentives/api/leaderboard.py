@@ -10,7 +10,6 @@ from incenta.api.lists import check_parameters, whole_number
 from incenta.api.views import ApiRequest, ApiView
 from incenta.errors import InvalidInput, NotFound
 from incenta.serializers import Serializer
-
 from incentives import adjusting, boards
 from incentives.models.board import METRICS, Period
 
@@ -32,6 +31,8 @@ def _asked(request: ApiRequest, more: frozenset[str] = frozenset()) -> tuple[boa
     if "at" not in sent:
         return boards.Window.present(request.app, PERIODS[period]), metric
     try:
+        if len(sent["at"]) != 10:  # the parser also takes weeks, and days without hyphens
+            raise ValueError
         return boards.Window.of(PERIODS[period], date.fromisoformat(sent["at"])), metric
     except (ValueError, OverflowError):
         raise InvalidInput({"at": ["Must be a day such as 2026-11-23."]}) from None

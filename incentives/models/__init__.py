@@ -5,7 +5,7 @@ from incentives.ledger.models import Hold, Lot, LotUse, Transfer, Wallet
 from .activity import ActionTally, Activity, Grant, Standing
 from .adjustment import Adjustment
 from .backfill import Backfill
-from .board import BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
+from .board import BoardBlock, BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
 from .catalog import Item, ItemCode, ItemRedemption, ItemStock
 from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
 
@@ -16,6 +16,7 @@ __all__ = [
     "Adjustment",
     "Backfill",
     "Badge",
+    "BoardBlock",
     "BoardBucket",
     "BoardDelta",
     "BoardScore",

@@ -62,7 +62,10 @@ class BoardScore(models.Model):
 
 
 class BoardBucket(models.Model):
-    """How many visible users of a window have a score in this bucket of a logarithmic histogram: ranks without counting."""
+    """How many visible users of a window have a score in this bucket: exact below 4,096, then 4,096 buckets an octave.
+
+    Ranks are read from here without counting users. ``incenta_board_bucket`` cuts.
+    """
 
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     period = models.CharField(max_length=1, choices=Period.choices)
@@ -74,6 +77,22 @@ class BoardBucket(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["app", "period", "start", "metric", "bucket"], name="board_bucket_once"),
+        ]
+
+
+class BoardBlock(models.Model):
+    """The sum of sixty-four buckets side by side, so that a rank sums hundreds of rows and not ten thousands."""
+
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    period = models.CharField(max_length=1, choices=Period.choices)
+    start = models.DateField()
+    metric = models.CharField(max_length=9)
+    block = models.IntegerField()
+    users = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["app", "period", "start", "metric", "block"], name="board_block_once"),
         ]
 
 
