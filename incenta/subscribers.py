@@ -5,7 +5,7 @@ Each takes a batch of events, runs in the transaction that marks them dispatched
 
 from incenta.accounts import participants
 from incenta.events.dispatch import Subscriber
-from referrals import maturing
+from referrals import firing, maturing
 from webhooks.fanout import fan_out
 
 
@@ -16,9 +16,10 @@ def meet_people(batch) -> None:
     )
 
 
+# In this order, within one transaction: what locks wallets comes last, and locks them all at once.
 SUBSCRIBERS: dict[str, list[Subscriber]] = {
-    "*": [fan_out],
     "REFERRAL_CREATED": [meet_people],
     "REFERRAL_CONVERTED": [meet_people],
     "REWARD_CREATED": [maturing.ring_for],
+    "*": [fan_out, firing.fire_actions],
 }

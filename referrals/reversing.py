@@ -9,9 +9,9 @@ from incenta.database.sql import execute, transaction_joined
 from incenta.errors import InvalidInput, NotFound
 from incenta.ids import new_id
 
-from incentives import ledger
+from incentives import ledger, taking_back
 
-from . import faces_reward, rewarding, stats
+from . import faces_reward, firing, rewarding, stats
 from .models import CampaignSpend, Conversion, Reversal, Reward
 from .models.conversion import ConversionStatus
 from .models.reward import RewardStatus
@@ -76,11 +76,13 @@ def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None,
         takings = _plan(app, conversion, total if not wholly else None)
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
         _move(app, wallets, takings, now)
-        effects = [taking.face() for taking in takings]
+        # what the conversion set off in the incentive engine, in the same wallets and by the same rule
+        points = taking_back.plan(app, wallets, conversion.pk, worth=firing.worth_of(conversion.amount_minor, total), wholly=wholly)
+        effects = [taking.face() for taking in takings] + points.effects
         conversion.reversed_minor, conversion.status = total, after
         if preview:
             return _answer(conversion, back, effects, preview)
-        wallets.save()
+        points.write()
         conversion.save(update_fields=["reversed_minor", "status"])
         told = [_record(app, conversion, back, reason, effects, actor, now)]
         for taking in takings:
