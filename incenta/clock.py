@@ -21,8 +21,8 @@ def iso(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC with milliseconds and ``Z``, as every answer writes time."""
     if moment is None:
         return None
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    # not strftime, which writes the year 205 with three digits
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse(value: object, field: str) -> datetime:
