@@ -79,11 +79,20 @@ def _events() -> dict[str, Any]:
     return {"oldestUndispatchedSeconds": round(max(float(age or 0), 0), 3)}
 
 
+def _ledgers() -> dict[str, Any]:
+    """``drifting``: the apps whose books the last recount of the night found wrong. They stay until a recount is right."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app_id FROM incentives_ledgercheck WHERE NOT ok ORDER BY app_id LIMIT 100")
+        drifting = [app_id for (app_id,) in cursor.fetchall()]
+    return {"ok": not drifting, "drifting": drifting}
+
+
 CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "migrations": _migrations,
     "broker": _broker,
     "events": _events,
+    "ledgers": _ledgers,
 }
 
 

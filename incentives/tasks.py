@@ -3,10 +3,12 @@
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
 from incenta.accounts.models import App
 
 from . import backfilling, boards, expiring, ledger
+from .models import LedgerCheck
 
 logger = logging.getLogger("incentives")
 
@@ -25,6 +27,8 @@ def verify_ledgers() -> None:
         found = ledger.verify(app)
         if not found["ok"]:
             logger.error("The ledger of %s does not add up: %s", app.pk, found["drift"][:10])
+        told = {"ok": found["ok"], "findings": found["drift"], "checked_at": timezone.now()}
+        LedgerCheck.objects.update_or_create(app=app, defaults=told)
 
 
 @shared_task(name="incentives.run_backfills")

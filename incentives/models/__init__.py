@@ -7,6 +7,8 @@ from .adjustment import Adjustment
 from .backfill import Backfill
 from .board import BoardBlock, BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
 from .catalog import Item, ItemCode, ItemRedemption, ItemStock
+from .event_import import EventImport
+from .ledger_check import LedgerCheck
 from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
 
 __all__ = [
@@ -20,12 +22,14 @@ __all__ = [
     "BoardBucket",
     "BoardDelta",
     "BoardScore",
+    "EventImport",
     "Grant",
     "Hold",
     "Item",
     "ItemCode",
     "ItemRedemption",
     "ItemStock",
+    "LedgerCheck",
     "Level",
     "Lot",
     "LotUse",
