@@ -18,7 +18,7 @@ def funnel(steps: list[tuple[str, int]], width: int = 640, height: int = 150) ->
     def tall(count: int) -> float:
         return max(3, count / most * (height - 54))
 
-    bars, flows, words, told = [], [], [], []
+    bars, flows, words, told, lines = [], [], [], [], []
     for place, (label, count) in enumerate(steps):
         left, top = place * room + 2, base - tall(count)
         share = f"{100 * count / steps[place - 1][1]:.1f} %" if place and steps[place - 1][1] else ""
@@ -28,8 +28,9 @@ def funnel(steps: list[tuple[str, int]], width: int = 640, height: int = 150) ->
             edge = left + room * 0.6
             flows.append((f"{edge:.1f},{top:.1f} {right:.1f},{lower:.1f} {right:.1f},{base} {edge:.1f},{base}",))
         words.append((f"{left:.1f}", f"{top - 9:.1f}", f"{count:,}", share, f"{left:.1f}", height - 6, label))
+        lines.append((label, f"{count:,}", share, most, count, label))
         told.append(f"{label} {count:,}" + (f" ({share} of the step before)" if share else ""))
-    return format_html(
+    drawn = format_html(
         '<svg class="i-funnel" viewBox="0 0 {} {}" role="img" aria-label="Funnel: {}">{}{}{}</svg>',
         width,
         height,
@@ -43,3 +44,10 @@ def funnel(steps: list[tuple[str, int]], width: int = 640, height: int = 150) ->
             words,
         ),
     )
+    # a phone is too narrow for words beside bars: there the same steps are lines, and only one of the two is shown
+    listed = format_html_join(
+        "",
+        '<li><span>{}</span><b>{} <small>{}</small></b><meter min="0" max="{}" value="{}" aria-label="{}"></meter></li>',
+        lines,
+    )
+    return format_html('{}<ol class="i-steps">{}</ol>', drawn, listed)

@@ -71,7 +71,9 @@ class Visitor:
     def violations(self) -> list[str]:
         """What axe finds. Run it last on a page: it leaves marks on the nodes that it has looked at."""
         self.page.evaluate(AXE)
-        found = self.page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)["violations"]
+        found = self.page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)[
+            "violations"
+        ]
         return [f"{each['id']}: {[node['target'] for node in each['nodes']][:4]}" for each in found]
 
 
@@ -80,7 +82,9 @@ def visit(chromium_running: Browser, live_server) -> Iterator[Callable[..., Visi
     """``visit(width=390, javascript=False, theme="dark")`` → a fresh ``Visitor``. What went wrong on the way fails the test."""
     opened: list[tuple[BrowserContext, Visitor]] = []
 
-    def open_browser(*, width: int = 1280, javascript: bool = True, theme: str = "light", zone: str = "Asia/Kathmandu") -> Visitor:
+    def open_browser(
+        *, width: int = 1280, javascript: bool = True, theme: str = "light", zone: str = "Asia/Kathmandu"
+    ) -> Visitor:
         context = chromium_running.new_context(
             viewport={"width": width, "height": 900}, java_script_enabled=javascript, locale="en-US", timezone_id=zone
         )

@@ -20,6 +20,8 @@ OWN = (
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/2fa/",
+    "/accounts/2fa/totp/activate/",
+    "/accounts/2fa/recovery-codes/",
     "/accounts/sessions/",
     "/accounts/logout/",
 )
@@ -41,7 +43,9 @@ LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
 
 def filled(shop: Caller) -> str:
     """A campaign with a name too long for a line, codes, clicks and conversions, one of them flagged. Answers its id."""
-    campaign = shop.campaign(name="Bring a friend, and a friend of that friend, and whoever else", budget=500, holdDays=3)
+    campaign = shop.campaign(
+        name="Bring a friend, and a friend of that friend, and whoever else", budget=500, holdDays=3
+    )
     code = shop.code(campaign, "customer:4711/a-rather-long-identifier@example.com")
     shop.post("/clicks", {"referralCode": code})
     shop.convert(code, "bikram", 49.99)
@@ -70,7 +74,9 @@ def test_pages_of_a_person_and_an_app(visit, himal, theme, width):
     owner = visit(theme=theme, width=width)
     enter(owner, himal)
     assert_fine(owner, [*OWN, *(f"/dashboard/{himal.app.pk}/{path.format(campaign=campaign)}" for path in APP)], theme)
-    assert_fine(owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/keys/"], theme)
+    assert_fine(
+        owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/keys/"], theme
+    )
 
 
 def assert_fine(visitor, paths, theme: str) -> None:
@@ -212,7 +218,14 @@ def test_pages_are_light(visit, himal):
 
     owner.page.on("response", weigh)
     app = f"/dashboard/{himal.app.pk}"
-    for path in (f"{app}/campaigns/", f"{app}/campaigns/{campaign}/", f"{app}/campaigns/new/", f"{app}/keys/", "/", "/dashboard/start/"):
+    for path in (
+        f"{app}/campaigns/",
+        f"{app}/campaigns/{campaign}/",
+        f"{app}/campaigns/new/",
+        f"{app}/keys/",
+        "/",
+        "/dashboard/start/",
+    ):
         owner.go(path)
     served = {path: size for path, size in static.items() if "django-htmx.js" not in path}  # DEBUG only
     assert len(served) + 1 <= 10

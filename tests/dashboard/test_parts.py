@@ -36,7 +36,8 @@ def test_a_funnel_tells_itself_and_escapes_its_words():
         'aria-label="Funnel: Made &lt;b&gt; 4, Used 1 (25.0 % of the step before), Gone 0 (0.0 % of the step before), After 0"'
         in drawn
     )
-    assert "<b>" not in drawn
+    assert "Made <b>" not in drawn
+    assert '<meter min="0" max="4" value="1" aria-label="Used">' in drawn
     assert "style=" not in drawn
     assert svg.funnel([]) == ""
 
