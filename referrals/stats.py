@@ -138,9 +138,11 @@ def _folding(table: str, keys: str) -> str:
 )"""
 
 
+# An array is looked up once. "IN (SELECT … LIMIT … FOR UPDATE)" may be looked up for every row, and then takes more than it says.
 _FOLD = f"""
 WITH gone AS (
-  DELETE FROM referrals_statdelta WHERE id IN (SELECT id FROM referrals_statdelta ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED) RETURNING *
+  DELETE FROM referrals_statdelta
+  WHERE id = ANY(ARRAY(SELECT id FROM referrals_statdelta ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED)) RETURNING *
 ),
 day AS {_folding("referrals_statday", "app_id, campaign_id, asset, day")},
 total AS {_folding("referrals_campaigntotal", "app_id, campaign_id, asset")},
