@@ -210,30 +210,30 @@ def test_a_preview_tells_what_would_happen_and_changes_nothing(himal, amount, st
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("sent", "field"),
-    [
-        ({"amount": 50.01}, "amount"),
-        ({"amount": 0}, "amount"),
-        ({"amount": -5}, "amount"),
-        ({"amount": 5.001}, "amount"),
-        ({"amount": "5"}, "amount"),
-        ({"amount": True}, "amount"),
-        ({"amount": 1e308}, "amount"),
-        ({"reason": ""}, "reason"),
-        ({"reason": None}, "reason"),
-        ({"reason": "r" * 501}, "reason"),
-        ({"reason": 5}, "reason"),
-        ({"preview": "true"}, "preview"),
-        ({"preview": 1}, "preview"),
-        ({"dryRun": True}, "dryRun"),
-    ],
-)
-def test_what_cannot_be_right_is_refused(himal, sent, field):
+CANNOT_BE_RIGHT = [
+    ({"amount": 50.01}, "amount"),
+    ({"amount": 0}, "amount"),
+    ({"amount": -5}, "amount"),
+    ({"amount": 5.001}, "amount"),
+    ({"amount": "5"}, "amount"),
+    ({"amount": True}, "amount"),
+    ({"amount": 1e308}, "amount"),
+    ({"reason": ""}, "reason"),
+    ({"reason": None}, "reason"),
+    ({"reason": "r" * 501}, "reason"),
+    ({"reason": 5}, "reason"),
+    ({"preview": "true"}, "preview"),
+    ({"preview": 1}, "preview"),
+    ({"dryRun": True}, "dryRun"),
+]
+
+
+def test_what_cannot_be_right_is_refused(himal):
     conversion_id = converted(himal)
     with nothing_moves(himal.app):
-        refused = himal.post(f"/conversions/{conversion_id}/reverse", {"reason": "returned"} | sent)
-        assert refused.status == 400 and list(refused["details"]) == [field]
+        for sent, field in CANNOT_BE_RIGHT:
+            refused = himal.post(f"/conversions/{conversion_id}/reverse", {"reason": "returned"} | sent)
+            assert (refused.status, list(refused["details"])) == (400, [field]), refused
     assert not Reversal.objects.exists() and Conversion.objects.get().reversed_minor == 0
 
 

@@ -282,7 +282,7 @@ def cases(draw) -> tuple[dict, Facts]:
     return fields, facts
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(cases())
 def test_decisions_equal_the_naive_model(case):
     fields, facts = case
