@@ -27,10 +27,14 @@ WITH w AS MATERIALIZED (
         FROM w JOIN incentives_transfer t ON t.wallet_id = w.id
     ) m
 ), h AS MATERIALIZED (
-    SELECT h.* FROM w JOIN incentives_hold h ON h.wallet_id = w.id
+    SELECT h.* FROM t JOIN incentives_hold h ON h.id = t.id WHERE t.target = 'HELD'
+    UNION SELECT h.* FROM w JOIN incentives_hold h ON h.wallet_id = w.id WHERE h.state = 'OPEN'
 ), l AS MATERIALIZED (
     SELECT l.*, (SELECT coalesce(sum(u.amount), 0) FROM incentives_lotuse u WHERE u.lot_id = l.id) AS used
-    FROM w JOIN incentives_lot l ON l.wallet_id = w.id
+    FROM (
+        SELECT l.* FROM t JOIN incentives_lot l ON l.transfer_id = t.id
+        UNION SELECT l.* FROM w JOIN incentives_lot l ON l.wallet_id = w.id WHERE l.remaining > 0
+    ) l
 ), told AS (
     SELECT w.id, asset, available, held, dated
     FROM w CROSS JOIN LATERAL (

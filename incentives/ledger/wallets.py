@@ -88,7 +88,7 @@ class Wallets:
 
         ``reverses`` (REVERSE of EARN, POST or SETTLE_IN; REFUND of SPEND or CAPTURE; SETTLE_IN of SETTLE_OUT): the state that
         ``transfers()`` read after the lock, or a transfer planned here. It bounds the amount, and points go back to the lots
-        they came from. For money an id will do: then the bound is checked at commit only, where breaking it is an ``IntegrityError``.
+        they came from. For money an id will do: then the database checks the bound, and breaking it is an ``IntegrityError`` of the write.
 
         ``expires_at`` (EARN, POST, SETTLE_IN of points): opens a lot.
 
@@ -132,8 +132,7 @@ class Wallets:
             if opens_lot:
                 self._open_lot(wallet, transfer, max(0, -before))
             elif hold is not None and hold.uses:
-                given_back = hold.amount - hold.open_amount - amount
-                self._give_back(wallet, transfer, hold.uses, hold.amount - given_back, before)
+                self._give_back(wallet, transfer, hold.uses, hold.open_amount + amount, before)
             elif known is not None and known.uses:
                 self._give_back(wallet, transfer, known.uses, known.amount - (known.taken_back - amount), before)
         return transfer
@@ -279,7 +278,6 @@ class Wallets:
                 for lot in due:
                     if lot.remaining > kept.get(lot.id, 0):
                         self._expire_lot(wallet, lot, None, keep=kept.get(lot.id, 0))
-                live = [lot for lot in live if lot.expires_at > self.now]
         may_owe = rule.may_owe and wallet.may_owe
         if not may_owe and wallet.available(asset) < amount:
             raise self._insufficient(wallet, asset, amount)
