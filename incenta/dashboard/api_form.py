@@ -48,7 +48,12 @@ class ApiForm(forms.Form):
     def grouped(self) -> list[dict]:
         """``sections`` with the fields themselves, for the template. One that this form does not have is left out."""
         return [
-            {"title": title, "note": note, "fields": [(self[name], name) for name in names if name in self.fields]}
+            {
+                "title": title,
+                "note": note,
+                "fields": [(self[name], name) for name in names if name in self.fields],
+                "is_three": len(names) == 3 and not set(names) & set(self.wide),
+            }
             for title, note, names in self.sections
         ]
 
@@ -95,4 +100,3 @@ class ApiForm(forms.Form):
         """A verb's refusal, such as a key that is taken."""
         told = {field: sentences for field, sentences in error.details.items() if isinstance(sentences, list)}
         self.refuse(told or {"": [error.message]})
-

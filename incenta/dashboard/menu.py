@@ -23,6 +23,9 @@ class Entry:
 ENTRIES = (
     Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
     Entry("Engagement", "actions", "Actions", "zap", hotkey="g a"),
+    Entry("Engagement", "levels", "Levels", "chart-no-axes-column-increasing"),
+    Entry("Engagement", "badges", "Badges", "award"),
+    Entry("Engagement", "milestones", "Milestones", "flag"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
 )
 

@@ -23,7 +23,10 @@ UNITS = {"1": 1, "60": 60, "3600": 3_600, "86400": 86_400}
 STARTERS = (
     ("sign_up", {"name": "Signs up", "type": Action.Type.STANDARD, "xp": 50, "coins": 10, "max_repeats": 1}),
     ("daily_visit", {"name": "Visits", "type": Action.Type.STANDARD, "xp": 10, "coins": 1, "max_per_day": 1}),
-    ("friend_converts", {"name": "Brings a friend", "type": Action.Type.REFERRAL_REFEREE_ACTION, "xp": 100, "coins": 50}),
+    (
+        "friend_converts",
+        {"name": "Brings a friend", "type": Action.Type.REFERRAL_REFEREE_ACTION, "xp": 100, "coins": 50},
+    ),
 )
 """What most programmes begin with, in one click; everything about them can be changed."""
 
@@ -109,7 +112,9 @@ def duration(seconds: int) -> str:
 
 
 class ActionForm(RuleForm):
-    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Completes a lesson"}))
+    name = forms.CharField(
+        max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Completes a lesson"})
+    )
     key = forms.CharField(
         max_length=80,
         help_text="What your app sends as actionKey. It stays for good.",
@@ -132,7 +137,9 @@ class ActionForm(RuleForm):
     max_per_day = Count(label="Times a user and day", help_text="Empty: without end.", empty=None)
     cooldown = Count(label="Pause between two", help_text="Empty: none.")
     cooldown_unit = forms.ChoiceField(
-        label="Counted in", choices=[("1", "Seconds"), ("60", "Minutes"), ("3600", "Hours"), ("86400", "Days")], initial="60"
+        label="Counted in",
+        choices=[("1", "Seconds"), ("60", "Minutes"), ("3600", "Hours"), ("86400", "Days")],
+        initial="60",
     )
     active = forms.BooleanField(label="On: events of this action are rewarded", initial=True)
 
@@ -142,7 +149,11 @@ class ActionForm(RuleForm):
     sections = (
         ("Basics", "", ("name", "key", "type")),
         ("What it gives", "Each time it is rewarded.", ("xp", "coins", "tokens")),
-        ("Limits", "An event beyond them is recorded, and gives nothing.", ("max_repeats", "max_per_day", "cooldown", "cooldown_unit")),
+        (
+            "Limits",
+            "An event beyond them is recorded, and gives nothing.",
+            ("max_repeats", "max_per_day", "cooldown", "cooldown_unit"),
+        ),
         ("Switch", "", ("active",)),
     )
 
@@ -205,5 +216,9 @@ class MakeStarters(Button):
     def act(self) -> str:
         app = self.request.app
         known = set(app.actions.filter(key__in=[key for key, _ in STARTERS]).values_list("key", flat=True))
-        made = [actions.create(app, key, dict(values), actor=actor_of(self.request)) for key, values in STARTERS if key not in known]
+        made = [
+            actions.create(app, key, dict(values), actor=actor_of(self.request))
+            for key, values in STARTERS
+            if key not in known
+        ]
         return f"{len(made)} action{'s are' if len(made) != 1 else ' is'} ready. Change them as you like."

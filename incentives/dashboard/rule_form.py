@@ -17,7 +17,7 @@ class RuleForm(ApiForm):
     """``rule`` is the row that is changed, ``None`` for a new one. What names it cannot be changed: ``fixed``."""
 
     seen = forms.CharField(widget=forms.HiddenInput)
-    own = ("seen",)
+    own: tuple[str, ...] = ("seen",)
     fixed: tuple[str, ...] = ("key",)
 
     def __init__(self, *args, app, rule=None, **kwargs):
@@ -85,7 +85,9 @@ class RuleFormPage(AppPage):
                 if preview["qualifying"]:
                     return self.show(form, rule, qualifying=preview["qualifying"])
             with transaction.atomic():
-                face = self.save(form, **({"backfill": True} if asked == "backfill" and self.asks_about_old_users else {}))
+                face = self.save(
+                    form, **({"backfill": True} if asked == "backfill" and self.asks_about_old_users else {})
+                )
         except NotFound:
             raise
         except DomainError as error:
@@ -111,4 +113,3 @@ class RuleFormPage(AppPage):
             "qualifying": qualifying,
         }
         return self.page(context, status=status)
-
