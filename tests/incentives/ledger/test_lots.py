@@ -123,6 +123,17 @@ def test_a_debt_is_paid_before_a_lot_fills(shop, earn, because):
     assert ledger.verify(shop)["ok"]
 
 
+def test_a_refund_pays_a_debt_before_its_lots_and_fills_the_longest_living_first(shop, earn, because):
+    shop.allows_negative_points = True
+    earn(10, days=5)
+    earn(10, days=30)
+    spent = ledger.spend(shop, "asha", "COIN", 20, **because)
+    ledger.reverse(shop, "asha", "COIN", 12, **because)
+    ledger.refund(shop, "asha", spent.id, **because)
+    assert (lots(shop), history(shop)[-1]) == ([0, 8], ("REFUND", 20, 8))
+    assert ledger.verify(shop)["ok"]
+
+
 def test_the_clock_of_a_promise_starts_when_it_is_posted(shop, because):
     promise = ledger.grant(shop, "asha", "COIN", 10, **because)
     shop.clock_frozen_at += 40 * DAY

@@ -326,7 +326,7 @@ def test_any_history(shop, may_owe):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "12")),
+            max_examples=int(os.environ.get("LEDGER_EXAMPLES", "10")),
             stateful_step_count=40,
             deadline=None,
             database=None,
