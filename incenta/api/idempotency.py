@@ -20,10 +20,6 @@ from incenta.errors import Conflict, DomainError, InvalidInput, TooManyRequests
 LONGEST_KEY = 255
 
 
-class Overtaken(Exception):
-    """Another request with the same key committed between our look and our own answer."""
-
-
 class InProgress(Conflict):
     code = "idempotency_in_progress"
     retry_after = 1
@@ -105,7 +101,7 @@ def claim(request, *, is_secret: bool = False) -> Claim | None:
     """The claim of a POST that carries a key, else ``None``. Raises ``InvalidInput`` for a key that cannot be one."""
     inner = request._request
     key = inner.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None or inner.method != "POST":
+    if key is None or inner.method != "POST" or not hasattr(inner, "app"):
         return None
     if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         sentence = f"Must be 1 to {LONGEST_KEY} printable ASCII characters."

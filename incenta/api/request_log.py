@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from ulid import ULID
 
 from incenta.api import metering
 from incenta.api.authentication import caller_ip
@@ -222,11 +223,12 @@ os.register_at_fork(after_in_child=_forget)
 
 def purge(batch: int = 5_000) -> int:
     """Deletes lines older than ``REQUEST_LOG_KEEP_DAYS``, in batches. Answers how many."""
-    # the primary key begins with the time in milliseconds, so it finds the old ones
+    # ids begin with their time in milliseconds, so the primary key finds the old ones without a scan
     cutoff = timezone.now() - timedelta(days=settings.REQUEST_LOG_KEEP_DAYS)
+    first_kept = "req_" + str(ULID.from_timestamp(cutoff.timestamp())).lower()[:10]
     total = 0
     while True:
-        old = RequestLog.objects.filter(created_at__lt=cutoff).order_by("id").values("pk")[:batch]
+        old = RequestLog.objects.filter(id__lt=first_kept).order_by("id").values("pk")[:batch]
         deleted, _ = RequestLog.objects.filter(pk__in=old).delete()
         total += deleted
         if deleted < batch:

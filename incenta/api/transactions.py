@@ -107,12 +107,12 @@ def write(request, call: Callable, handler: Callable, *, answers_secret: bool = 
                     return replay
                 response = call(handler)
                 if claim is not None and idempotency.is_final(response.status_code) and not claim.keep(response):
-                    raise idempotency.Overtaken
+                    raise Overtaken
                 _check_connection()
                 run.committing = True
             return response
-        except (idempotency.Overtaken, Overtaken):
-            continue  # somebody with the same key has committed since we looked: the next run finds the answer
+        except Overtaken:
+            continue  # somebody has committed since we looked: the next run finds what they did
         except (OperationalError, InterfaceError) as error:
             if run.committed:
                 logger.error("A hook failed after the commit of a request.", exc_info=error)

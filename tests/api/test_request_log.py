@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from ulid import ULID
 
 from incenta.accounts.models import ApiKey
 from incenta.api import request_log, tasks
@@ -120,14 +121,17 @@ def test_many_lines_are_few_statements(himal):
 
 
 def test_lines_are_kept_thirty_days(himal, settings):
-    for _ in range(3):
-        himal.get("/v1/people")
+    himal.get("/v1/people")
     request_log.flush()
-    old = RequestLog.objects.order_by("pk")[:2]
-    past = timezone.now() - timedelta(days=settings.REQUEST_LOG_KEEP_DAYS, minutes=1)
-    RequestLog.objects.filter(pk__in=[line.pk for line in old]).update(created_at=past)
+    now = timezone.now()
+    for minutes in (-1, 1, 2):
+        at = now - timedelta(days=settings.REQUEST_LOG_KEEP_DAYS, minutes=minutes)
+        request_id = f"req_{str(ULID.from_timestamp(at.timestamp())).lower()}"
+        RequestLog.objects.create(
+            id=request_id, app=himal.app, method="GET", path="/", status=200, milliseconds=1, created_at=at
+        )
     assert tasks.purge()["requestLog"] == 2
-    assert RequestLog.objects.count() == 1
+    assert RequestLog.objects.count() == 2
 
 
 def test_a_line_costs_the_call_no_statement(himal):
