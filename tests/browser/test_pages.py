@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from playwright.sync_api import expect
 
+from incenta.accounts.models import Role
 from tests.cast import Caller
 from tests.dashboard.conftest import sign_in
 
@@ -21,7 +22,6 @@ OWN = (
     "/accounts/password/change/",
     "/accounts/2fa/",
     "/accounts/2fa/totp/activate/",
-    "/accounts/2fa/recovery-codes/",
     "/accounts/sessions/",
     "/accounts/logout/",
 )
@@ -55,9 +55,9 @@ def filled(shop: Caller) -> str:
     return campaign
 
 
-def enter(visitor, shop: Caller) -> None:
-    """Signs the owner in without the form, which has tests of its own."""
-    session = sign_in(shop.app.merchant).cookies[settings.SESSION_COOKIE_NAME].value
+def enter(visitor, shop: Caller, role: Role = Role.OWNER) -> None:
+    """Signs somebody in without the form, which has tests of its own."""
+    session = sign_in(shop.app.merchant, role).cookies[settings.SESSION_COOKIE_NAME].value
     visitor.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": visitor.base}])
 
 
@@ -92,6 +92,15 @@ def assert_fine(visitor, paths, theme: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(("theme", "width"), [("light", 390), ("dark", 1280)])
+def test_a_refusal_is_a_page_too(visit, himal, theme, width):
+    analyst = visit(theme=theme, width=width)
+    analyst.expected_statuses.add(403)
+    enter(analyst, himal, Role.ANALYST)
+    assert_fine(analyst, [f"/dashboard/{himal.app.pk}/keys/", f"/dashboard/{himal.app.pk}/campaigns/new/"], theme)
+    expect(analyst.page.get_by_text("You are Analyst of Himal")).to_be_visible()
+
+
 def test_dialogs_and_menus_are_fine_too(visit, himal):
     owner = visit()
     enter(owner, himal)
@@ -117,6 +126,7 @@ def test_typing_narrows_the_list_and_the_address_says_so(visit, himal):
     enter(owner, himal)
     page = owner.page
     owner.go(f"/dashboard/{himal.app.pk}/campaigns/")
+    expect(page.locator("tbody time").first).to_have_text("just now")  # the script has run
     page.keyboard.press("/")
     page.keyboard.type("spri")
     expect(page.get_by_role("link", name="Autumn")).to_have_count(0)
