@@ -114,6 +114,15 @@ def test_a_reversal_of_what_was_spent_takes_other_points(shop, earn, because):
     assert lots(shop) == [0, 2]
 
 
+def test_a_reversal_takes_its_own_points_although_they_are_due(shop, earn, because):
+    """Nobody pays with other points for a mistake whose points have run out, or would have."""
+    earn(5)
+    wrong = earn(10, days=5)
+    shop.clock_frozen_at += 6 * DAY
+    ledger.reverse(shop, "asha", "COIN", 8, reverses=wrong.id, **because)
+    assert history(shop)[-2:] == [("EXPIRE", 2, 13), ("REVERSE", 8, 5)]
+
+
 def test_a_debt_is_paid_before_a_lot_fills(shop, earn, because):
     shop.allows_negative_points = True
     earn(5)
