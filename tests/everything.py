@@ -1,8 +1,12 @@
 """One of everything that an app can hold, made through the API as a merchant makes it, and everything's names."""
 
+from itertools import count
+
 from incenta.accounts.models import App
 from incenta.ids import new_id
 from tests.cast import Caller
+
+level_numbers = count(61_001)
 
 Names = dict[str, str]
 """What a path, a body or a query may name -> its value in one app."""
@@ -25,10 +29,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     assert endpoint.status == 201, endpoint
     delivery = caller.post(f"/webhooks/{endpoint['id']}/test", {"event": "REWARD_CREATED"})
     assert delivery.status == 201, delivery
-    action = caller.post("/incentives/actions", {"key": f"{name}-visit", "name": name, "type": "STANDARD", "xp": 5})
-    assert action.status == 201, action
-    done = {"userId": asha, "actionKey": action["key"], "metadata": metadata}
-    assert caller.post("/incentives/events", done).status == 201
+    points = points_of_everything(caller, name, asha)
     app: App = caller.app
     return {
         "app_id": app.pk,
@@ -45,11 +46,41 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "discount_code": coupon["discountCode"],
         "webhook_id": endpoint["id"],
         "delivery_id": delivery["id"],
-        "action_key": action["key"],
+        **points,
         "event_id": app.events.order_by("id").first().pk,
         "user_id": asha,
         "referee_id": bikram,
         "external_id": order,
+    }
+
+
+def points_of_everything(caller: Caller, name: str, user: str) -> Names:
+    """The incentive room's part: rules, an event, what it brought, an item and its redemption."""
+
+    def made(path: str, body: dict) -> dict:
+        answer = caller.post(f"/incentives{path}", body)
+        assert answer.status == 201, (path, answer)
+        return answer.json
+
+    action = made("/actions", {"key": f"{name}-visit", "name": name, "type": "STANDARD", "xp": 5, "coins": 5})
+    badge = made(
+        "/badges", {"key": f"{name}-badge", "name": name, "criteria": {"actionKey": action["key"], "count": 1}}
+    )
+    milestone = made("/milestones/rules", {"key": f"{name}-milestone", "metric": "events", "threshold": 1, "coins": 1})
+    made("/events", {"userId": user, "actionKey": action["key"], "metadata": {"note": f"{name}-note"}})
+    number = next(level_numbers)
+    made("/levels", {"level": number, "name": name, "xpThreshold": number * 1_000, "backfill": True})
+    made("/adjustments", {"userId": user, "coins": 100, "reason": f"{name}-thanks"})
+    item = made("/catalog", {"name": f"{name}-mug", "coinCost": 10})
+    redemption = made("/redeem", {"userId": user, "itemId": item["id"]})
+    return {
+        "action_key": action["key"],
+        "badge_key": badge["key"],
+        "milestone_key": milestone["key"],
+        "level": str(number),
+        "item_id": item["id"],
+        "redemption_id": redemption["redemptionId"],
+        "backfill_id": caller.app.backfills.first().pk,
     }
 
 
@@ -66,6 +97,9 @@ PREFIXES = {
     "webhook_id": "whk",
     "delivery_id": "dlv",
     "event_id": "msg",
+    "item_id": "item",
+    "redemption_id": "rdm",
+    "backfill_id": "bkf",
 }
 
 
@@ -73,6 +107,9 @@ def names_of_nothing() -> Names:
     """The same names, of nothing that exists."""
     return {name: new_id(prefix) for name, prefix in PREFIXES.items()} | {
         "action_key": "no-such-action",
+        "badge_key": "no-such-badge",
+        "milestone_key": "no-such-milestone",
+        "level": "99999",
         "code": "ZQZQZQZQ",
         "slug": "ZQZQZQZQ",
         "discount_code": "ZQZQ-ZQZQZQZQ",
