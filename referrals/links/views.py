@@ -34,7 +34,7 @@ def follow(request: HttpRequest, slug: str) -> HttpResponse:
         if looks_ahead:
             rules.of_version(app, campaign.pk, campaign.version).require_open(clock.now(app))
         else:
-            referring.click(app, code=referral.code, actor="link")
+            referring.click(app, code=referral.code, referee_id=referral.referee_id, actor="link")
     except BadRequest:
         return render(request, "referrals/link.html", {"outcome": "closed", "campaign": campaign}, status=410)
     if campaign.landing_url:

@@ -157,3 +157,10 @@ def test_a_change_of_the_landing_page_is_in_force_at_once(himal):
     follow(link)
     himal.patch(f"/campaigns/{campaign}", {"landingUrl": "https://himal.example/new"})
     assert follow(link)["Location"] == "https://himal.example/new?ref=Save20"
+
+
+def test_the_link_of_a_code_made_for_one_friend_counts_as_that_friends_click(himal):
+    campaign = himal.campaign(landingUrl=LANDING, conversionWindowDays=7)
+    follow(link_of(himal, campaign, refereeId="bikram"))
+    follow(link_of(himal, campaign))
+    assert list(Click.objects.order_by("id").values_list("referee_id", flat=True)) == ["bikram", None]
