@@ -278,7 +278,48 @@ def some_deliveries(himal: Caller, start: int, stop: int) -> None:
         assert himal.post(f"/webhooks/{endpoint}/test", {"event": "REWARD_CREATED"}).status == 201
 
 
-LISTS: dict[str, tuple[str, Callable[[Caller, int, int], None]]] = {
+def made(himal: Caller, path: str, body: dict) -> dict:
+    answer = himal.post(f"/incentives{path}", body)
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def some_actions(himal: Caller, start: int, stop: int) -> None:
+    for place in range(start, stop):
+        made(himal, "/actions", {"key": f"a{place}", "name": "Visit", "type": "STANDARD", "xp": 5})
+
+
+def some_events(himal: Caller, start: int, stop: int) -> None:
+    """Of asha's and of others', each with a milestone and a badge of its own."""
+    for place in range(start, stop):
+        action = made(himal, "/actions", {"key": f"e{place}", "name": "Visit", "type": "STANDARD", "xp": 5, "coins": 1})
+        criteria = {"actionKey": action["key"], "count": 1}
+        made(himal, "/badges", {"key": f"b{place}", "name": "Badge", "criteria": criteria})
+        made(himal, "/milestones/rules", {"key": f"m{place}", "metric": "events", "threshold": place + 1})
+        made(himal, "/events", {"userId": "asha", "actionKey": action["key"]})
+        made(himal, "/events", {"userId": f"person {place}", "actionKey": action["key"]})
+
+
+def some_levels(himal: Caller, start: int, stop: int) -> None:
+    for place in range(start, stop):
+        body = {"level": place + 2, "name": "Level", "xpThreshold": 1_000 * (place + 1), "backfill": True}
+        made(himal, "/levels", body)
+
+
+def some_adjustments(himal: Caller, start: int, stop: int) -> None:
+    for _ in range(start, stop):
+        made(himal, "/adjustments", {"userId": "asha", "coins": 10, "reason": "Thanks"})
+
+
+def some_items(himal: Caller, start: int, stop: int) -> None:
+    some_adjustments(himal, start, stop)
+    for place in range(start, stop):
+        item = made(himal, "/catalog", {"name": f"Mug {place}", "coinCost": 1})
+        made(himal, "/redeem", {"userId": "asha", "itemId": item["id"]})
+
+
+Fill = Callable[[Caller, int, int], None]
+LISTS: dict[str, tuple[str, Fill]] = {
     "/campaigns": ("/campaigns", some_campaigns),
     "/referrals": ("/referrals", some_conversions),
     "/conversions": ("/conversions", some_conversions),
@@ -287,12 +328,32 @@ LISTS: dict[str, tuple[str, Callable[[Caller, int, int], None]]] = {
     "/webhooks": ("/webhooks", some_endpoints),
     "/webhooks/<str:webhook_id>/deliveries": ("/webhooks/{endpoint}/deliveries", some_deliveries),
     "/events": ("/events", some_conversions),
+    "/incentives/actions": ("/incentives/actions", some_actions),
+    "/incentives/events": ("/incentives/events", some_events),
+    "/incentives/balances": ("/incentives/balances", some_events),
+    "/incentives/balances/<user_id:user_id>/entries": ("/incentives/balances/asha/entries", some_events),
+    "/incentives/badges": ("/incentives/badges", some_events),
+    "/incentives/badges/user/<user_id:user_id>": ("/incentives/badges/user/asha", some_events),
+    "/incentives/milestones": ("/incentives/milestones", some_events),
+    "/incentives/milestones/rules": ("/incentives/milestones/rules", some_events),
+    "/incentives/levels": ("/incentives/levels", some_levels),
+    "/incentives/backfills": ("/incentives/backfills", some_levels),
+    "/incentives/adjustments": ("/incentives/adjustments", some_adjustments),
+    "/incentives/catalog": ("/incentives/catalog", some_items),
+    "/incentives/redemptions": ("/incentives/redemptions", some_items),
+    "/incentives/leaderboard": ("/incentives/leaderboard", some_events),
 }
 """Every list: where it is asked, and what fills it. A new list that is not here fails the test."""
 
+MOST = {"/incentives/balances": 5, "/incentives/balances/<user_id:user_id>/entries": 8}
+"""Lists that explain more than their own rows need more than four statements."""
+
+NO_LIST_VIEW = {"/events", "/incentives/leaderboard"}
+"""Lists that are no ``ListView``."""
+
 
 def test_every_list_is_here():
-    assert set(list_routes()) - {"/events"} == set(LISTS) - {"/events"}
+    assert set(list_routes()) == set(LISTS) - NO_LIST_VIEW
 
 
 @pytest.mark.parametrize("route", LISTS)
@@ -302,16 +363,21 @@ def test_lists_cost_the_same_at_ten_rows_and_at_a_hundred(himal, route):
     path = path.replace("{endpoint}", himal.get("/webhooks")["webhooks"][-1]["id"]) + "?limit=100"
     fill(himal, 0, 10)
     few = himal.get(path)
-    plural = next(name for name, value in few.json.items() if isinstance(value, list))
+
+    def rows(answer) -> list:
+        if isinstance(answer.json, list):
+            return answer.json
+        return next(value for value in answer.json.values() if isinstance(value, list))
+
     at_ten = statements_of(lambda: himal.get(path))
     fill(himal, 10, 100)
     many = himal.get(path)
-    assert few.status == many.status == 200 and len(many[plural]) >= 2 * len(few[plural]) > 0
+    assert few.status == many.status == 200 and len(rows(many)) >= 2 * len(rows(few)) > 0
     at_hundred = statements_of(lambda: himal.get(path))
     assert len(at_hundred) <= len(at_ten) + 1, "\n".join(
         at_hundred
     )  # one more where there is more than a page to count
-    assert len(at_hundred) <= 4, "\n".join(at_hundred)
+    assert len(at_hundred) <= MOST.get(route, 4), "\n".join(at_hundred)
     assert len(json.dumps(many.json)) > len(json.dumps(few.json))
 
 
