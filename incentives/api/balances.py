@@ -1,5 +1,6 @@
 """``/v1/incentives/balances`` and what explains them; ``/v1/incentives/users``: what a user decides for himself."""
 
+from datetime import datetime
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -19,10 +20,13 @@ from incentives.models import Wallet
 zones = cache(available_timezones)
 
 
-def as_of(request: ApiRequest):
-    """The past moment that is asked about, or ``None`` for now."""
+def as_of(request: ApiRequest) -> datetime | None:
+    """The past moment that is asked about, or ``None`` for now. A millisecond is meant whole: answers tell no finer times."""
     text = request.query_params.get("asOf")
-    return None if text is None else clock.parse(text, "asOf")
+    if text is None:
+        return None
+    moment = clock.parse(text, "asOf")
+    return moment if moment.microsecond % 1000 else moment.replace(microsecond=moment.microsecond + 999)
 
 
 class BalanceFilters(FilterSet):
