@@ -26,6 +26,10 @@ ENTRIES = (
     Entry("Engagement", "levels", "Levels", "chart-no-axes-column-increasing"),
     Entry("Engagement", "badges", "Badges", "award"),
     Entry("Engagement", "milestones", "Milestones", "flag"),
+    Entry("Engagement", "ledgers", "Users and points", "wallet", hotkey="g u"),
+    Entry("Engagement", "leaderboard", "Leaderboard", "trophy", hotkey="g b"),
+    Entry("Engagement", "catalog", "Catalog", "gift"),
+    Entry("Engagement", "redemptions", "Redemptions", "ticket-check"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
 )
 

@@ -2,11 +2,20 @@
 
 from django.urls import path
 
+from incentives.models.catalog import RedemptionStatus
+
 from .actions import Actions, EditAction, MakeStarters, SwitchAction
 from .backfills import Backfills
 from .badges import AwardBadge, Badges, EditBadge
+from .catalog import Catalog, DeleteItem, EditItem, UploadCodes
+from .leaderboard import Leaderboard, ShowOnBoards
+from .ledgers import Ledger, Ledgers, SetVisibility
 from .levels import DeleteLevel, EditLevel, Levels, MakeLadder
 from .milestones import DeleteMilestone, EditMilestone, Milestones
+from .redemptions import Redemptions, Settle
+
+fulfil = Settle.as_view(status=RedemptionStatus.FULFILLED)
+cancel = Settle.as_view(status=RedemptionStatus.CANCELLED)
 
 urlpatterns = [
     path("incentives/actions/", Actions.as_view(), name="actions"),
@@ -29,4 +38,17 @@ urlpatterns = [
     path("incentives/milestones/<str:key>/edit/", EditMilestone.as_view(), name="edit_milestone"),
     path("incentives/milestones/<str:key>/delete/", DeleteMilestone.as_view(), name="delete_milestone"),
     path("incentives/backfills/<str:noun>/", Backfills.as_view(), name="backfills"),
+    path("incentives/users/", Ledgers.as_view(), name="ledgers"),
+    path("incentives/users/one/", Ledger.as_view(), name="ledger"),
+    path("incentives/users/visibility/", SetVisibility.as_view(), name="set_visibility"),
+    path("incentives/leaderboard/", Leaderboard.as_view(), name="leaderboard"),
+    path("incentives/leaderboard/visibility/", ShowOnBoards.as_view(), name="show_on_boards"),
+    path("incentives/catalog/", Catalog.as_view(), name="catalog"),
+    path("incentives/catalog/new/", EditItem.as_view(), name="new_item"),
+    path("incentives/catalog/<str:item_id>/edit/", EditItem.as_view(), name="edit_item"),
+    path("incentives/catalog/<str:item_id>/delete/", DeleteItem.as_view(), name="delete_item"),
+    path("incentives/catalog/<str:item_id>/codes/", UploadCodes.as_view(), name="upload_codes"),
+    path("incentives/redemptions/", Redemptions.as_view(), name="redemptions"),
+    path("incentives/redemptions/<str:redemption_id>/fulfil/", fulfil, name="fulfil_redemption"),
+    path("incentives/redemptions/<str:redemption_id>/cancel/", cancel, name="cancel_redemption"),
 ]
