@@ -187,6 +187,8 @@ def test_one_plan_earns_spends_and_refunds_dated_points(shop, earn, because):
         wallets.move("asha", ledger.EARN, "COIN", 10, expires_at=now + 2 * DAY, occurred_at=now, **because)
         spent = wallets.move("asha", SPEND, "COIN", 15, occurred_at=now, **because)
         wallets.move("asha", ledger.REFUND, "COIN", 8, reverses=spent, occurred_at=now, **because)
+        reserved = wallets.move("asha", ledger.RESERVE, "COIN", 6, occurred_at=now, **because)
+        wallets.move("asha", ledger.RELEASE, "COIN", 6, hold=reserved.hold, occurred_at=now, **because)
         wallets.save()
     assert lots(shop) == [3, 10]
     stored = ledger.transfers(shop, [spent.id])[spent.id]

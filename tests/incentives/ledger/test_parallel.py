@@ -183,7 +183,7 @@ def test_a_wallet_waits_for_its_holder(shop, because):
         with transaction.atomic():
             wallets = ledger.lock(shop, ["asha"])
             waiting = pool.submit(wait)
-            while not _waits(connection):
+            while not _waits(connection) and not waiting.done():
                 pass
             wallets.move("asha", ledger.SPEND, "COIN", 60, occurred_at=wallets.now, **because)
             wallets.save()
