@@ -59,6 +59,10 @@ class IdField(models.CharField):
         kwargs["default"] = partial(new_id, prefix)
         super().__init__(*args, **kwargs)
 
+    def db_type(self, connection):
+        # Django adds a second index, for LIKE, to every key it sees as ``varchar``; under collation "C" the first one serves
+        return f"character varying({self.max_length})"
+
     def deconstruct(self):
         name, path, args, kwargs = super().deconstruct()
         for implied in ("primary_key", "max_length", "db_collation", "editable", "default"):
