@@ -4,11 +4,11 @@ The model keeps each point as a pair (when it expires, which transfer made it) i
 "back to where it came from" and "its own lot first" are list operations, and a debt is a number beside an empty list.
 After every step the books must equal the model and pass the recount.
 
-Twenty-four mutants were made by hand, one at a time; these stories, this file or a constraint caught all but two that change
+Twenty-three mutants were made by hand, one at a time; these stories, this file or a constraint caught all but two that change
 nothing (a filter for lots that are empty by then; one for uses that nobody reads). Among them: lots debited in the order they
 were made; a partial void that forgets ``open_amount``; a release or refund that fills lots from the wrong end, or before a debt
 is paid; a due lot that comes back and stays; a reversal without its bound, or that spares its own lot; CAPTURE read without
-the lots of its RESERVE; ``idem`` compared without the amount. Without ``FOR UPDATE`` not one balance was wrong: unique (wallet, seq)
+the lots of its RESERVE; ``idem`` compared without the amount. Without ``FOR UPDATE`` the parallel stories failed: unique (wallet, seq)
 refused every lost update.
 """
 
