@@ -37,7 +37,9 @@ def create(app: App, key: str, values: dict, *, actor: str = "") -> Action:
             with transaction.atomic():
                 action = Action.objects.create(app=app, key=key, created_at=now, updated_at=now, **values)
         except IntegrityError:
-            raise Conflict("action_exists", f"There is an action {key} already.", details={"key": ["Is taken."]}) from None
+            raise Conflict(
+                "action_exists", f"There is an action {key} already.", details={"key": ["Is taken."]}
+            ) from None
         amendment.note("action", key, None, _rules(action), actor)
     return action
 

@@ -15,7 +15,9 @@ from .plan import Plan, read
 ASSETS = {"xp": XP, "coins": COIN, "tokens": TOKEN}
 
 
-def adjust(app: App, user_id: str, *, reason: str, xp: int = 0, coins: int = 0, tokens: int = 0, actor: str = "") -> dict:
+def adjust(
+    app: App, user_id: str, *, reason: str, xp: int = 0, coins: int = 0, tokens: int = 0, actor: str = ""
+) -> dict:
     """Adds to or takes from a user's points; XP moves level and boards, and what is crossed is given, as by an event.
 
     What is taken leaves the lots that expire soonest first. Answers the public face with the entries made.
@@ -92,4 +94,13 @@ def _take(plan: Plan, user_id: str, asset: str, amount: int, cause: str, at: dat
             message=f"The balance is {display(has, asset)}, which does not cover {display(amount, asset)}.",
             details={"available": has, "required": amount, "asset": asset},
         )
-    wallets.move(user_id, ledger.REVERSE, asset, amount, cause=cause, cause_type="adjustment", occurred_at=at, rule_version=plan.book.version)
+    wallets.move(
+        user_id,
+        ledger.REVERSE,
+        asset,
+        amount,
+        cause=cause,
+        cause_type="adjustment",
+        occurred_at=at,
+        rule_version=plan.book.version,
+    )

@@ -53,7 +53,9 @@ def create(app: App, values: dict, *, actor: str = "", **for_whom: bool) -> dict
                 with transaction.atomic():
                     badge.save(force_insert=True)
             except IntegrityError:
-                raise Conflict("badge_exists", f"There is a badge {badge.key} already.", details={"key": ["Is taken."]}) from None
+                raise Conflict(
+                    "badge_exists", f"There is a badge {badge.key} already.", details={"key": ["Is taken."]}
+                ) from None
             amendment.note("badge", badge.key, None, _rules(badge), actor)
         return face(badge), badge.key, book.badge_rule(badge) if badge.active else None
 

@@ -63,7 +63,9 @@ def balance(app: App, user_id: str, *, as_of: datetime | None = None) -> dict:
 def faces(app: App, wallets: list[Wallet], *, expiries: int = EXPIRIES_LISTED) -> list[dict]:
     """The balances of some wallets, in three statements."""
     book = rulebook.current(app)
-    standings = {each.user_id: each for each in app.standings.filter(user_id__in=[wallet.user_id for wallet in wallets])}
+    standings = {
+        each.user_id: each for each in app.standings.filter(user_id__in=[wallet.user_id for wallet in wallets])
+    }
     expiring: dict[str, list[dict]] = {}
     for wallet_id, *row in sql.rows(_EXPIRING, {"wallets": [wallet.pk for wallet in wallets], "most": expiries}):
         expiring.setdefault(wallet_id, []).append(_expiry(*row))
@@ -72,9 +74,19 @@ def faces(app: App, wallets: list[Wallet], *, expiries: int = EXPIRIES_LISTED) -
 
 
 def _face(book: Book, wallet: Wallet, standing: Standing | None, expiring: list[dict], now: datetime) -> dict:
-    has = {XP: (wallet.xp, wallet.xp_held), COIN: (wallet.coins, wallet.coins_held), TOKEN: (wallet.tokens, wallet.tokens_held)}
+    has = {
+        XP: (wallet.xp, wallet.xp_held),
+        COIN: (wallet.coins, wallet.coins_held),
+        TOKEN: (wallet.tokens, wallet.tokens_held),
+    }
     has |= {asset: (each["available"], each["held"]) for asset, each in wallet.money.items()}
-    return {"userId": wallet.user_id} | _points(has) | _level(book, wallet.xp) | {"expiring": expiring} | standing_face(book, standing, now)
+    return (
+        {"userId": wallet.user_id}
+        | _points(has)
+        | _level(book, wallet.xp)
+        | {"expiring": expiring}
+        | standing_face(book, standing, now)
+    )
 
 
 def _points(has: dict[str, tuple[int, int]]) -> dict:
@@ -95,7 +107,8 @@ def _level(book: Book, xp: int) -> dict:
     above = book.next_level(xp)
     return {
         "level": book.level_of(xp),
-        "nextLevel": above and {"level": above.level, "name": above.name, "xpThreshold": above.threshold, "xpToGo": above.threshold - xp},
+        "nextLevel": above
+        and {"level": above.level, "name": above.name, "xpThreshold": above.threshold, "xpToGo": above.threshold - xp},
     }
 
 

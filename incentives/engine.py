@@ -124,9 +124,16 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
     if not refused:
         last = max(at, last_at) if last_at else at
         found.tallies[user_id, rule.key] = (count + 1, last)
-        plan.tallies[user_id, rule.key] = {"user_id": user_id, "action_key": rule.key, "rewarded": count + 1, "last_at": last}
+        plan.tallies[user_id, rule.key] = {
+            "user_id": user_id,
+            "action_key": rule.key,
+            "rewarded": count + 1,
+            "last_at": last,
+        }
         if rule.max_per_day is not None:
-            found.daily[user_id, rule.key, day.isoformat()] = found.daily.get((user_id, rule.key, day.isoformat()), 0) + 1
+            found.daily[user_id, rule.key, day.isoformat()] = (
+                found.daily.get((user_id, rule.key, day.isoformat()), 0) + 1
+            )
         if rule.cooldown:
             found.near.setdefault((user_id, rule.key), []).append(at)
         state.counts[rule.key] = count + 1
@@ -174,7 +181,14 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
 
 
 def _refusal(
-    plan: Plan, found: Read, rule: ActionRule, user_id: str, count: int, last_at: datetime | None, at: datetime, day: date
+    plan: Plan,
+    found: Read,
+    rule: ActionRule,
+    user_id: str,
+    count: int,
+    last_at: datetime | None,
+    at: datetime,
+    day: date,
 ) -> tuple[str | None, datetime | None]:
     """Why the event is not rewarded and when the next one may be; (None, None) where it is."""
     if rule.max_repeats is not None and count >= rule.max_repeats:
@@ -215,7 +229,19 @@ def reached(given: list[progress.Given], level: int, level_before: int) -> dict:
     }
 
 
-def face(id: str, user_id: str, action_key: str, xp: int, coins: int, tokens: int, refused: str | None, retry_at, outcome: dict, *, replayed: bool = False) -> dict:
+def face(
+    id: str,
+    user_id: str,
+    action_key: str,
+    xp: int,
+    coins: int,
+    tokens: int,
+    refused: str | None,
+    retry_at,
+    outcome: dict,
+    *,
+    replayed: bool = False,
+) -> dict:
     """The answer of ``POST /v1/incentives/events``."""
     return {
         "eventId": id,
@@ -223,7 +249,9 @@ def face(id: str, user_id: str, action_key: str, xp: int, coins: int, tokens: in
         "actionKey": action_key,
         "awarded": {"xp": xp, "coins": coins, "tokens": tokens},
         **outcome,
-        "notAwarded": {"code": refused, "retryAt": retry_at if isinstance(retry_at, str) else clock.iso(retry_at)} if refused else None,
+        "notAwarded": {"code": refused, "retryAt": retry_at if isinstance(retry_at, str) else clock.iso(retry_at)}
+        if refused
+        else None,
         "idempotentReplay": replayed,
     }
 
@@ -243,15 +271,37 @@ def tell_recorded(plan: Plan, answer: dict, at: datetime, actor: str) -> None:
     user_id, event_id = answer["userId"], answer["eventId"]
     subject = ("event", event_id)
     common = {"eventId": event_id, "userId": user_id, "actionKey": answer["actionKey"]}
-    data = common | {name: answer[name] for name in ("awarded", "bonus", "balances", "level", "notAwarded", "streak")} | {"occurredAt": clock.iso(at)}
+    data = (
+        common
+        | {name: answer[name] for name in ("awarded", "bonus", "balances", "level", "notAwarded", "streak")}
+        | {"occurredAt": clock.iso(at)}
+    )
     plan.tell("INCENTIVE_EVENT_RECORDED", user_id, data, subject=subject, actor=actor)
     tell_reached(plan, user_id, answer, common, subject, actor)
 
 
 def tell_reached(plan: Plan, user_id: str, reached: dict, common: dict, subject: tuple[str, str], actor: str) -> None:
     for level in reached["levelsReached"]:
-        plan.tell("INCENTIVE_LEVEL_UP", user_id, common | {"level": level, "balances": reached["balances"]}, subject=subject, actor=actor)
+        plan.tell(
+            "INCENTIVE_LEVEL_UP",
+            user_id,
+            common | {"level": level, "balances": reached["balances"]},
+            subject=subject,
+            actor=actor,
+        )
     for key in reached["badgesEarned"]:
-        plan.tell("INCENTIVE_BADGE_EARNED", user_id, common | {"badgeKey": key, "balances": reached["balances"]}, subject=subject, actor=actor)
+        plan.tell(
+            "INCENTIVE_BADGE_EARNED",
+            user_id,
+            common | {"badgeKey": key, "balances": reached["balances"]},
+            subject=subject,
+            actor=actor,
+        )
     for key in reached["milestonesReached"]:
-        plan.tell("INCENTIVE_MILESTONE_REACHED", user_id, common | {"milestoneKey": key, "balances": reached["balances"]}, subject=subject, actor=actor)
+        plan.tell(
+            "INCENTIVE_MILESTONE_REACHED",
+            user_id,
+            common | {"milestoneKey": key, "balances": reached["balances"]},
+            subject=subject,
+            actor=actor,
+        )

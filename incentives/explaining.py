@@ -50,7 +50,9 @@ def check(app: App, user_id: str, *, as_of: datetime | None = None) -> dict:
     sums = dict.fromkeys(NAMES.values(), 0)
     balance = dict(sums)
     if wallet is not None:
-        for asset, total, last in sql.rows(_SUMS, {"wallet_id": wallet.pk, "as_of": as_of or datetime.max.replace(tzinfo=clock.UTC)}):
+        for asset, total, last in sql.rows(
+            _SUMS, {"wallet_id": wallet.pk, "as_of": as_of or datetime.max.replace(tzinfo=clock.UTC)}
+        ):
             name = NAMES.get(asset, asset)
             sums[name], balance[name] = amount_of(total, asset), amount_of(last, asset)
         if as_of is None:
@@ -105,7 +107,11 @@ class _Told:
 
     def _grant(self, transfer: Transfer) -> Grant | None:
         """The level, badge or milestone that gave this: the last one that was planned before it."""
-        before = [grant for grant in self.grants.get((transfer.cause, transfer.cause_type), ()) if grant.wallet_seq < transfer.seq]
+        before = [
+            grant
+            for grant in self.grants.get((transfer.cause, transfer.cause_type), ())
+            if grant.wallet_seq < transfer.seq
+        ]
         return before[-1] if before else None
 
     def _rule_of(self, transfer: Transfer) -> tuple[str, str] | None:
@@ -123,7 +129,12 @@ class _Told:
         if rule is None:
             return {"version": transfer.rule_version}
         said = [change for change in self.changes.get(rule, ()) if change.version <= transfer.rule_version]
-        return {"version": transfer.rule_version, "noun": rule[0], "key": rule[1], "said": said[-1].after if said else None}
+        return {
+            "version": transfer.rule_version,
+            "noun": rule[0],
+            "key": rule[1],
+            "said": said[-1].after if said else None,
+        }
 
     def _cause(self, transfer: Transfer) -> dict:
         cause = {"type": transfer.cause_type, "id": transfer.cause} | self.causes.get(transfer.cause, {})
@@ -149,8 +160,16 @@ class _Told:
             "heldBalance": amount_of(transfer.held_after, asset),
             "cause": self._cause(transfer),
             "rule": self._rule(transfer),
-            "lot": lot and {"id": lot.pk, "amount": lot.amount, "remaining": lot.remaining, "expiresAt": clock.iso(lot.expires_at)},
-            "lots": [{"id": use.lot_id, "amount": use.amount} for use in self.uses.get(transfer.pk, ())] if asset in POINTS else [],
+            "lot": lot
+            and {
+                "id": lot.pk,
+                "amount": lot.amount,
+                "remaining": lot.remaining,
+                "expiresAt": clock.iso(lot.expires_at),
+            },
+            "lots": [{"id": use.lot_id, "amount": use.amount} for use in self.uses.get(transfer.pk, ())]
+            if asset in POINTS
+            else [],
             "reverses": transfer.reverses_id,
             "occurredAt": clock.iso(transfer.occurred_at),
             "recordedAt": clock.iso(transfer.recorded_at),
@@ -188,7 +207,13 @@ def _adjustments(app: App, ids: list[str]) -> dict[str, dict]:
 
 def _awards(app: App, ids: list[str]) -> dict[str, dict]:
     found = app.grants.filter(cause__in=ids, kind=Grant.Kind.BADGE).exclude(reason="").values_list("cause", "reason")
-    return dict.fromkeys(ids, {"text": "given by hand"}) | {id: {"text": f"given by hand: {reason}", "reason": reason} for id, reason in found}
+    reasons = dict(found)
+    return {
+        id: {"text": f"given by hand: {reasons[id]}", "reason": reasons[id]}
+        if id in reasons
+        else {"text": "given by hand"}
+        for id in ids
+    }
 
 
 def _backfills(app: App, ids: list[str]) -> dict[str, dict]:

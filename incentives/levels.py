@@ -50,7 +50,9 @@ def create(app: App, values: dict, *, actor: str = "", **for_whom: bool) -> dict
                 with transaction.atomic():
                     level.save(force_insert=True)
             except IntegrityError:
-                raise Conflict("level_exists", f"There is a level {level.level} already.", details={"level": ["Is taken."]}) from None
+                raise Conflict(
+                    "level_exists", f"There is a level {level.level} already.", details={"level": ["Is taken."]}
+                ) from None
             amendment.note("level", str(level.level), None, _rules(level), actor)
         return face(level), str(level.level), book.level_rule(level)
 

@@ -12,7 +12,10 @@ from .rulemaking import amending, for_old_users
 
 
 def face(milestone: Milestone) -> dict:
-    return _rules(milestone) | {"createdAt": clock.iso(milestone.created_at), "updatedAt": clock.iso(milestone.updated_at)}
+    return _rules(milestone) | {
+        "createdAt": clock.iso(milestone.created_at),
+        "updatedAt": clock.iso(milestone.updated_at),
+    }
 
 
 def _rules(milestone: Milestone) -> dict:
@@ -48,7 +51,9 @@ def create(app: App, values: dict, *, actor: str = "", **for_whom: bool) -> dict
                 with transaction.atomic():
                     milestone.save(force_insert=True)
             except IntegrityError:
-                raise Conflict("milestone_exists", f"There is a milestone {milestone.key} already.", details={"key": ["Is taken."]}) from None
+                raise Conflict(
+                    "milestone_exists", f"There is a milestone {milestone.key} already.", details={"key": ["Is taken."]}
+                ) from None
             amendment.note("milestone", milestone.key, None, _rules(milestone), actor)
         return face(milestone), milestone.key, book.milestone_rule(milestone) if milestone.active else None
 

@@ -15,7 +15,8 @@ from incenta.database import sql
 from incenta.errors import Overtaken
 from incenta.money import COIN, TOKEN, XP
 
-from . import book as rulebook, ledger
+from . import book as rulebook
+from . import ledger
 from .book import Book
 from .progress import Given, State
 
@@ -30,7 +31,8 @@ SELECT
     FROM incentives_standing WHERE app_id = %(app_id)s AND user_id = ANY(%(users)s)),
   (SELECT json_agg(json_build_array(user_id, action_key, rewarded, last_at))
     FROM incentives_actiontally WHERE app_id = %(app_id)s AND user_id = ANY(%(users)s) AND action_key = ANY(%(actions)s)),
-  (SELECT json_agg(json_build_array(id, user_id, action_key, idempotency_key, request_hash, xp, coins, tokens, not_awarded, retry_at, outcome))
+  (SELECT json_agg(json_build_array(id, user_id, action_key, idempotency_key, request_hash, xp, coins, tokens, not_awarded,
+      retry_at, outcome))
     FROM incentives_activity WHERE app_id = %(app_id)s AND idempotency_key = ANY(%(keys)s)),
   (SELECT json_agg(json_build_array(q.user_id, q.action_key, d.day, d.n))
     FROM unnest(%(day_users)s::text[], %(day_actions)s::text[], %(day_from)s::timestamptz[], %(day_to)s::timestamptz[])
@@ -81,7 +83,8 @@ standing AS (
     streak_day = excluded.streak_day, freezes = excluded.freezes
 ),
 grants AS (
-  INSERT INTO incentives_grant (app_id, user_id, kind, key, xp, coins, tokens, cause, cause_type, reason, rule_version, wallet_seq, granted_at)
+  INSERT INTO incentives_grant (app_id, user_id, kind, key, xp, coins, tokens, cause, cause_type, reason, rule_version,
+    wallet_seq, granted_at)
   SELECT %(app_id)s, user_id, kind, key, xp, coins, tokens, cause, cause_type, reason, rule_version, wallet_seq, granted_at
   FROM json_to_recordset(%(grants)s::json) AS g(user_id text, kind text, key text, xp bigint, coins bigint, tokens bigint,
     cause text, cause_type text, reason text, rule_version int, wallet_seq bigint, granted_at timestamptz)
@@ -136,8 +139,14 @@ class Asked:
         return {
             "actions": list(self.actions),
             "keys": self.keys,
-            **{f"day_{name}": [row[place] for row in daily] for place, name in enumerate(("users", "actions", "from", "to"))},
-            **{f"near_{name}": [row[place] for row in near] for place, name in enumerate(("users", "actions", "from", "to"))},
+            **{
+                f"day_{name}": [row[place] for row in daily]
+                for place, name in enumerate(("users", "actions", "from", "to"))
+            },
+            **{
+                f"near_{name}": [row[place] for row in near]
+                for place, name in enumerate(("users", "actions", "from", "to"))
+            },
             **{f"late_{name}": [row[place] for row in late] for place, name in enumerate(("users", "at", "surely"))},
             "passive": list(book.passive),
             "zone": book.zone.key,
@@ -173,7 +182,9 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
         # other rules may ask other things of the history
         row = sql.row(_READ, {"app_id": app.pk, "users": list(users)} | asked.parameters(book))
     states = {}
-    for user_id, level, paid, badges, milestones, count, conversions, coins, streak, longest, day, freezes, zone in row[1] or ():
+    for user_id, level, paid, badges, milestones, count, conversions, coins, streak, longest, day, freezes, zone in (
+        row[1] or ()
+    ):
         states[user_id] = State(
             wallets[user_id].available(XP),
             coins,
@@ -230,7 +241,9 @@ class Plan:
         own = self.states[user_id].timezone
         return ZoneInfo(own) if own else self.book.zone
 
-    def earn(self, user_id: str, *, cause: str, cause_type: str, at: datetime, xp: int = 0, coins: int = 0, tokens: int = 0) -> None:
+    def earn(
+        self, user_id: str, *, cause: str, cause_type: str, at: datetime, xp: int = 0, coins: int = 0, tokens: int = 0
+    ) -> None:
         """Plans the credits of one gain."""
         for asset, amount in ((XP, xp), (COIN, coins), (TOKEN, tokens)):
             if amount:
@@ -246,7 +259,9 @@ class Plan:
                     expires_at=self.book.expires_at(asset, at) if self.book.expiries else None,
                 )
 
-    def give(self, user_id: str, given: list[Given], *, cause: str, cause_type: str, at: datetime, reason: str = "") -> None:
+    def give(
+        self, user_id: str, given: list[Given], *, cause: str, cause_type: str, at: datetime, reason: str = ""
+    ) -> None:
         """Plans levels, badges and milestones, with what each gives."""
         for what in given:
             self.grants.append(
@@ -265,7 +280,9 @@ class Plan:
                     "granted_at": at,
                 }
             )
-            self.earn(user_id, cause=cause, cause_type=what.kind, at=at, xp=what.xp, coins=what.coins, tokens=what.tokens)
+            self.earn(
+                user_id, cause=cause, cause_type=what.kind, at=at, xp=what.xp, coins=what.coins, tokens=what.tokens
+            )
 
     def score(self, user_id: str, at: datetime, *, xp: int = 0, coins: int = 0, referrals: int = 0) -> None:
         """Plans a change of the user's scores on the boards."""
@@ -276,7 +293,14 @@ class Plan:
         place = user_id, day, bool(xp), bool(coins), bool(referrals)
         kept = self.boards.get(place)
         if kept is None:
-            self.boards[place] = {"user_id": user_id, "day": day, "at": at, "xp": xp, "coins": coins, "referrals": referrals}
+            self.boards[place] = {
+                "user_id": user_id,
+                "day": day,
+                "at": at,
+                "xp": xp,
+                "coins": coins,
+                "referrals": referrals,
+            }
         else:
             kept["at"] = max(kept["at"], at)
             kept["xp"] += xp

@@ -14,7 +14,7 @@ from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 
 from . import backfilling, book, qualifying
-from .models import RuleChange, Rulebook
+from .models import Rulebook, RuleChange
 from .qualifying import Rule
 
 
@@ -47,7 +47,14 @@ class Amendment:
         self.rulebook.version += 1
         self.changes.append(
             RuleChange(
-                app=self.app, version=self.rulebook.version, noun=noun, key=key, before=before, after=after, actor=actor, created_at=self.now
+                app=self.app,
+                version=self.rulebook.version,
+                noun=noun,
+                key=key,
+                before=before,
+                after=after,
+                actor=actor,
+                created_at=self.now,
             )
         )
 

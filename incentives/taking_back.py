@@ -111,7 +111,9 @@ class TakingBack:
             state.level = book.level_of(state.xp)
             self.plan.touch(user_id)
             if state.level != levels[user_id]:
-                self.effects.append({"type": "level", "userId": user_id, "before": levels[user_id], "after": state.level})
+                self.effects.append(
+                    {"type": "level", "userId": user_id, "before": levels[user_id], "after": state.level}
+                )
 
     def _take_points(self, activity: Activity, transfers: list[ledger.TransferState]) -> None:
         for transfer in transfers:
@@ -175,13 +177,23 @@ class TakingBack:
                 count = self.tallies[user_id, key][0] - 1
                 (last_at,) = sql.row(_LAST_AT, {"app_id": self.app.pk, "user_id": user_id, "key": key, "gone": gone})
                 self.tallies[user_id, key] = (count, last_at or NEVER)
-                self.plan.tallies[user_id, key] = {"user_id": user_id, "action_key": key, "rewarded": count, "last_at": last_at or NEVER}
+                self.plan.tallies[user_id, key] = {
+                    "user_id": user_id,
+                    "action_key": key,
+                    "rewarded": count,
+                    "last_at": last_at or NEVER,
+                }
         if self.count:
             state = self.plan.states[self.count.user_id]
             state.conversions -= 1
             self.plan.score(self.count.user_id, self.count.at, referrals=-1)
             self.effects.append(
-                {"type": "referralCount", "userId": self.count.user_id, "before": state.conversions + 1, "after": state.conversions}
+                {
+                    "type": "referralCount",
+                    "userId": self.count.user_id,
+                    "before": state.conversions + 1,
+                    "after": state.conversions,
+                }
             )
 
     # --- levels, badges, milestones ---------------------------------------------------------------------------------
@@ -199,7 +211,9 @@ class TakingBack:
             again = False
             for grant in held:
                 state = self.plan.states[grant.user_id]
-                if grant in self.revoked or _stands(book, state, grant, frontier[grant.user_id], is_own=grant.cause in own):
+                if grant in self.revoked or _stands(
+                    book, state, grant, frontier[grant.user_id], is_own=grant.cause in own
+                ):
                     continue
                 frontier[grant.user_id] = min(frontier[grant.user_id], grant.wallet_seq)
                 self._take_grant(grant, state)
@@ -213,10 +227,16 @@ class TakingBack:
             (state.badges if grant.kind == Grant.Kind.BADGE else state.milestones).discard(grant.key)
         amounts = {XP: grant.xp, COIN: grant.coins, TOKEN: grant.tokens}
         most = sum(bool(amount) for amount in amounts.values())
-        given = self._given([(grant.user_id, grant.wallet_seq, grant.cause, grant.kind, most)]).get(0, []) if most else []
+        given = (
+            self._given([(grant.user_id, grant.wallet_seq, grant.cause, grant.kind, most)]).get(0, []) if most else []
+        )
         taken = {NAMES[each.asset]: self._take(grant.user_id, each, each.amount - each.taken_back) for each in given}
         nothing = Taken()
-        effect = {"type": grant.kind, "userId": grant.user_id, "key": int(grant.key) if grant.kind == Grant.Kind.LEVEL else grant.key}
+        effect = {
+            "type": grant.kind,
+            "userId": grant.user_id,
+            "key": int(grant.key) if grant.kind == Grant.Kind.LEVEL else grant.key,
+        }
         for name, of in (("takenBack", "minor"), ("owed", "owed"), ("uncollected", "short")):
             effect[name] = {points: getattr(taken.get(points, nothing), of) for points in NAMES.values()}
         self.effects.append(effect)
@@ -238,7 +258,11 @@ class TakingBack:
 def _counted(app: App, held: list[Grant]) -> set[str]:
     """The actions that the held badges count."""
     keys = {grant.key for grant in held if grant.kind == Grant.Kind.BADGE}
-    return {badge.criteria["actionKey"] for badge in app.badges.filter(key__in=keys) if badge.criteria and "actionKey" in badge.criteria}
+    return {
+        badge.criteria["actionKey"]
+        for badge in app.badges.filter(key__in=keys)
+        if badge.criteria and "actionKey" in badge.criteria
+    }
 
 
 def _stands(book: Book, state: State, grant: Grant, frontier: int, *, is_own: bool) -> bool:

@@ -22,7 +22,9 @@ def revise(app: App, user_id: str, *, timezone: str | None = None, visible: bool
     """
     with sql.transaction_joined():
         ledger.lock(app, [user_id])
-        standing, _ = Standing.objects.get_or_create(app=app, user_id=user_id, defaults={"freezes": rulebook.current(app).freezes})
+        standing, _ = Standing.objects.get_or_create(
+            app=app, user_id=user_id, defaults={"freezes": rulebook.current(app).freezes}
+        )
         if timezone is not None:
             standing.timezone = timezone
         if visible is not None and visible != standing.visible:

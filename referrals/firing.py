@@ -14,7 +14,6 @@ from . import rewarding
 from .models import Conversion, Referral
 from .models.conversion import ConversionStatus
 
-
 TYPES = {
     "REFERRAL_CREATED": Action.Type.REFERRAL_CODE_GENERATE,
     "REFERRAL_CLICKED": Action.Type.REFERRAL_CLICK,
@@ -57,7 +56,9 @@ def standing(app: App, conversion_ids: list[str]) -> dict[str, taking_back.Worth
     if not conversion_ids:
         return {}
     found = Conversion.objects.filter(app=app, pk__in=conversion_ids, status=ConversionStatus.CONVERTED)
-    return {each.pk: worth_of(each.amount_minor, each.reversed_minor) if each.reversed_minor else None for each in found}
+    return {
+        each.pk: worth_of(each.amount_minor, each.reversed_minor) if each.reversed_minor else None for each in found
+    }
 
 
 def worth_of(converted_minor: int | None, reversed_minor: int) -> taking_back.Worth:

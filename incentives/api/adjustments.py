@@ -6,7 +6,6 @@ from incenta.api.fields import Text, UserId, WholeNumber
 from incenta.api.lists import FilterSet, ListView, TextFilter
 from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
-
 from incentives import adjusting
 from incentives.models import Adjustment
 

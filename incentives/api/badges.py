@@ -8,7 +8,6 @@ from incenta.api.lists import FilterSet, ListView, TruthFilter
 from incenta.api.views import ApiView
 from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
-
 from incentives import badges
 from incentives.models import Badge, Grant
 
@@ -32,12 +31,19 @@ class Criteria(serializers.Field):
             return {"actionKey": key, "count": self._count(data, "count")}
         if len(data) == 1 and (name := next(iter(data))) in COUNTED:
             return {name: self._count(data, name)}
-        raise serializers.ValidationError("Must be {actionKey, count}, or exactly one of xp, level, streakDays and referrals.")
+        raise serializers.ValidationError(
+            "Must be {actionKey, count}, or exactly one of xp, level, streakDays and referrals."
+        )
 
     @staticmethod
     def _count(data: dict, name: str) -> int:
         number = data[name]
-        if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1 or not 1 <= number <= LARGEST_COUNT:
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int | float)
+            or number != number // 1
+            or not 1 <= number <= LARGEST_COUNT
+        ):
             raise serializers.ValidationError(f"{name}: Must be a whole number from 1 to {LARGEST_COUNT}.")
         return int(number)
 
@@ -47,8 +53,13 @@ class Criteria(serializers.Field):
     def json_schema(self) -> dict:
         count = {"type": "integer", "minimum": 1, "maximum": LARGEST_COUNT}
         counted = {"actionKey": {"type": "string", "minLength": 1, "maxLength": 80}, "count": count}
-        forms = [{"type": "object", "properties": counted, "required": ["actionKey", "count"], "additionalProperties": False}]
-        forms += [{"type": "object", "properties": {name: count}, "required": [name], "additionalProperties": False} for name in COUNTED]
+        forms = [
+            {"type": "object", "properties": counted, "required": ["actionKey", "count"], "additionalProperties": False}
+        ]
+        forms += [
+            {"type": "object", "properties": {name: count}, "required": [name], "additionalProperties": False}
+            for name in COUNTED
+        ]
         return {"oneOf": forms}
 
 
@@ -119,7 +130,9 @@ class AwardBadge(ApiView):
 
     def post(self, request, key):
         sent = AwardInput.parse(request.data)
-        held, is_new = badges.award(request.app, key, sent["user_id"], reason=sent.get("reason") or "", actor=request.api_key.pk)
+        held, is_new = badges.award(
+            request.app, key, sent["user_id"], reason=sent.get("reason") or "", actor=request.api_key.pk
+        )
         return Response(held, status=201 if is_new else 200)
 
 

@@ -13,7 +13,6 @@ from incenta.api.lists import FilterSet, ListView, TextFilter, check_parameters
 from incenta.api.views import ApiRequest, ApiView
 from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
-
 from incentives import balances, explaining, user_settings
 from incentives.models import Wallet
 
@@ -91,7 +90,9 @@ class UserSettingsInput(Serializer):
 
     def validate_timezone(self, value):
         if value is not None and value not in zones():
-            raise serializers.ValidationError("Must be the name of a time zone such as Asia/Kathmandu, or null for the app's.")
+            raise serializers.ValidationError(
+                "Must be the name of a time zone such as Asia/Kathmandu, or null for the app's."
+            )
         return value
 
 

@@ -8,7 +8,6 @@ from incenta.api.lists import ListView
 from incenta.api.views import ApiView
 from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
-
 from incentives import levels
 
 from .actions import points

@@ -6,7 +6,6 @@ from rest_framework.response import Response
 from incenta.api.fields import Text, Truth, WholeNumber
 from incenta.api.lists import FilterSet, ListView, TextFilter, TruthFilter
 from incenta.api.views import ApiView
-
 from incentives import milestones
 from incentives.models import Grant, Milestone
 

@@ -9,7 +9,6 @@ from incenta.api.lists import FilterSet, ListView
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-
 from incentives import backfilling, rule_settings
 from incentives.models import Backfill
 from incentives.models.backfill import BackfillState

@@ -22,7 +22,9 @@ class Backfill(models.Model):
     total = models.PositiveIntegerField(help_text="Who qualified when it was asked for.")
     done = models.PositiveIntegerField(default=0, help_text="Users looked at.")
     granted = models.PositiveIntegerField(default=0)
-    after = models.CharField(max_length=255, blank=True, db_collation="C", help_text="The last user done: where it goes on.")
+    after = models.CharField(
+        max_length=255, blank=True, db_collation="C", help_text="The last user done: where it goes on."
+    )
     actor = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -6,7 +6,14 @@ from tests.incentives.game import action, books, did, points
 
 pytestmark = pytest.mark.django_db
 
-SEED = {"key": "complete_profile", "name": "Complete Profile", "type": "STANDARD", "xp": 100, "coins": 50, "maxRepeats": 1}
+SEED = {
+    "key": "complete_profile",
+    "name": "Complete Profile",
+    "type": "STANDARD",
+    "xp": 100,
+    "coins": 50,
+    "maxRepeats": 1,
+}
 
 
 def test_an_action_is_made_shown_listed_and_changed(himal):

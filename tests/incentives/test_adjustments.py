@@ -85,10 +85,16 @@ def test_an_adjustment_of_nothing_is_none(himal):
 
 
 def test_the_same_call_again_adjusts_once(himal):
-    first = himal.post("/incentives/adjustments", {"userId": "asha", "coins": 5, "reason": "Goodwill"}, idempotency_key="k")
-    again = himal.post("/incentives/adjustments", {"userId": "asha", "coins": 5, "reason": "Goodwill"}, idempotency_key="k")
+    first = himal.post(
+        "/incentives/adjustments", {"userId": "asha", "coins": 5, "reason": "Goodwill"}, idempotency_key="k"
+    )
+    again = himal.post(
+        "/incentives/adjustments", {"userId": "asha", "coins": 5, "reason": "Goodwill"}, idempotency_key="k"
+    )
     assert again.json == first.json and again.headers["Idempotency-Replayed"] == "true" and points(himal) == (0, 5, 0)
-    other = himal.post("/incentives/adjustments", {"userId": "asha", "coins": 6, "reason": "Goodwill"}, idempotency_key="k")
+    other = himal.post(
+        "/incentives/adjustments", {"userId": "asha", "coins": 6, "reason": "Goodwill"}, idempotency_key="k"
+    )
     assert other.status == 422
 
 

@@ -14,7 +14,10 @@ RULES = {
     "a level": ("/levels", {"level": 11, "name": "Eleven", "xpThreshold": 15, "coins": 7}),
     "a badge by XP": ("/badges", {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "coins": 7}),
     "a badge by level": ("/badges", {"key": "medal", "name": "Medal", "criteria": {"level": 7}, "coins": 7}),
-    "a badge by an action": ("/badges", {"key": "medal", "name": "Medal", "criteria": {"actionKey": "visit", "count": 2}, "coins": 7}),
+    "a badge by an action": (
+        "/badges",
+        {"key": "medal", "name": "Medal", "criteria": {"actionKey": "visit", "count": 2}, "coins": 7},
+    ),
     "a badge by streak": ("/badges", {"key": "medal", "name": "Medal", "criteria": {"streakDays": 2}, "coins": 7}),
     "a milestone by XP": ("/milestones/rules", {"key": "far", "metric": "xp", "threshold": 20, "coins": 7}),
     "a milestone by coins": ("/milestones/rules", {"key": "far", "metric": "coinsEarned", "threshold": 10, "coins": 7}),
@@ -73,7 +76,13 @@ def test_without_being_asked_nothing_is_granted(old_users):
 def test_a_change_is_previewed_as_it_would_be(old_users):
     badge(old_users, "medal", {"xp": 1000})
     before = books(old_users)
-    for changes, qualifying in (({}, 0), ({"criteria": {"xp": 20}}, 5), ({"criteria": {"xp": 10}}, 8), ({"criteria": None}, 0), ({"active": False}, 0)):
+    for changes, qualifying in (
+        ({}, 0),
+        ({"criteria": {"xp": 20}}, 5),
+        ({"criteria": {"xp": 10}}, 8),
+        ({"criteria": None}, 0),
+        ({"active": False}, 0),
+    ):
         preview = old_users.patch("/incentives/badges/medal", changes | {"preview": True})
         assert (preview.status, preview["qualifying"]) == (200, qualifying), changes
     assert books(old_users) == before and old_users.get("/incentives/badges/medal")["criteria"] == {"xp": 1000}
@@ -91,7 +100,9 @@ def test_what_a_backfill_gives_may_reach_the_next_thing(old_users):
 
 def test_a_worker_that_dies_between_batches_and_in_one(old_users, monkeypatch):
     monkeypatch.setattr(backfilling, "BATCH", 2)
-    asked = made(old_users, "/badges", {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "coins": 7, "backfill": True})["backfill"]
+    asked = made(
+        old_users, "/badges", {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "coins": 7, "backfill": True}
+    )["backfill"]
     assert backfilling._batch(asked["id"]) == 2
     progress = old_users.get(f"/incentives/backfills/{asked['id']}")
     assert (progress["state"], progress["done"], progress["total"]) == ("RUNNING", 2, 5)
@@ -105,7 +116,9 @@ def test_a_worker_that_dies_between_batches_and_in_one(old_users, monkeypatch):
 
 
 def test_a_rule_that_is_gone_ends_its_backfill(old_users):
-    asked = made(old_users, "/milestones/rules", {"key": "far", "metric": "xp", "threshold": 20, "coins": 7, "backfill": True})["backfill"]
+    asked = made(
+        old_users, "/milestones/rules", {"key": "far", "metric": "xp", "threshold": 20, "coins": 7, "backfill": True}
+    )["backfill"]
     old_users.delete("/incentives/milestones/rules/far")
     assert backfilling.run_all() == 0
     assert old_users.get(f"/incentives/backfills/{asked['id']}")["state"] == "CANCELLED"
@@ -122,7 +135,9 @@ def test_who_no_longer_qualifies_when_the_batch_comes_is_passed_over(old_users):
 
 
 def test_a_backfill_is_of_its_own_app(old_users, rival):
-    asked = made(old_users, "/badges", {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "backfill": True})["backfill"]
+    asked = made(old_users, "/badges", {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "backfill": True})[
+        "backfill"
+    ]
     assert rival.get(f"/incentives/backfills/{asked['id']}")["code"] == "backfill_not_found"
     assert rival.get("/incentives/backfills")["backfills"] == []
     assert len(old_users.get("/incentives/backfills?noun=badge&state=QUEUED")["backfills"]) == 1
@@ -137,7 +152,11 @@ def test_four_workers_and_the_users_themselves_at_once(himal, monkeypatch):
     made(himal, "/levels", {"level": 1, "name": "One", "xpThreshold": 10, "coins": 7, "backfill": True})
 
     def act(place: int):
-        return backfilling.run_all() if place < 4 else [did(himal, f"user {user:02}").status for user in range(place - 4, 24, 4)]
+        return (
+            backfilling.run_all()
+            if place < 4
+            else [did(himal, f"user {user:02}").status for user in range(place - 4, 24, 4)]
+        )
 
     results = at_once(8, act)
     assert not [each for each in results if isinstance(each, BaseException)], results

@@ -48,7 +48,10 @@ def test_a_badge_by_hand_is_given_once_and_may_lift_a_level(himal):
     assert books(himal) == before
     assert himal.get("/incentives/badges/kind")["holders"] == 1
     told = list(himal.app.events.values_list("type", flat=True).order_by("id"))
-    assert told == ["INCENTIVE_LEVEL_UP", "INCENTIVE_BADGE_EARNED"] or told == ["INCENTIVE_BADGE_EARNED", "INCENTIVE_LEVEL_UP"]
+    assert told == ["INCENTIVE_LEVEL_UP", "INCENTIVE_BADGE_EARNED"] or told == [
+        "INCENTIVE_BADGE_EARNED",
+        "INCENTIVE_LEVEL_UP",
+    ]
     sound(himal)
 
 

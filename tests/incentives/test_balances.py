@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from incenta.clock import iso
 from incentives import balances, expiring, explaining
@@ -58,7 +59,11 @@ def test_why_do_i_have_155_coins(himal):
     }  # fmt: skip
     assert (profile["rule"]["said"]["coins"], project["rule"]["said"]["coins"]) == (50, 90)
     assert (project["rule"]["noun"], project["rule"]["key"]) == ("action", "project")
-    assert (medal["cause"]["badgeKey"], medal["cause"]["actionKey"], medal["rule"]["said"]["coins"]) == ("doer", "project", 25)
+    assert (medal["cause"]["badgeKey"], medal["cause"]["actionKey"], medal["rule"]["said"]["coins"]) == (
+        "doer",
+        "project",
+        25,
+    )
     assert (taken["cause"]["text"], taken["kind"]) == ("Adjustment: Given twice by mistake", "REVERSE")
     assert profile["lot"]["remaining"] == 40 and taken["lots"] == [{"id": profile["lot"]["id"], "amount": 10}]
     assert found["check"] == {
@@ -85,7 +90,9 @@ def test_entries_go_by_page_and_by_cursor_newest_first(himal):
     assert [entry["balance"] for entry in deeper["entries"]] == [40, 30, 20] and "check" not in deeper.json
 
 
-@pytest.mark.parametrize("query", ["asset=gold", "asset=", "asOf=yesterday", "asOf=2026-01-01", "userId=asha", "asset=xp&asset=coins"])
+@pytest.mark.parametrize(
+    "query", ["asset=gold", "asset=", "asOf=yesterday", "asOf=2026-01-01", "userId=asha", "asset=xp&asset=coins"]
+)
 def test_what_cannot_be_asked_of_entries(himal, query):
     assert himal.get(f"/incentives/balances/asha/entries?{query}").status == 400
 
@@ -161,14 +168,18 @@ def test_as_of_any_moment_is_what_was_shown_then(himal, sandbox):
                 expiring.expire(sandbox.app)
             found = sandbox.get(f"/incentives/balances/{user}").json
             entries = sandbox.get(f"/incentives/balances/{user}/entries?limit=100")
-            shown = [each for each in shown if each[0] != now]  # a later step at the same moment is what the moment ended with
+            shown = [
+                each for each in shown if each[0] != now
+            ]  # a later step at the same moment is what the moment ended with
             shown.append((now, found, [entry["id"] for entry in entries["entries"]], entries["check"]))
             assert entries["check"]["ok"]
         for when, found, ids, check in shown:
             as_of = iso(when)
             then = sandbox.get(f"/incentives/balances/{user}?asOf={as_of}").json
             assert then["asOf"] == as_of
-            assert {name: found[name] for name in then if name != "asOf"} == {name: then[name] for name in then if name != "asOf"}
+            assert {name: found[name] for name in then if name != "asOf"} == {
+                name: then[name] for name in then if name != "asOf"
+            }
             entries = sandbox.get(f"/incentives/balances/{user}/entries?limit=100&asOf={as_of}")
             assert ([entry["id"] for entry in entries["entries"]], entries["check"]) == (ids, check)
 
@@ -179,7 +190,9 @@ def test_as_of_any_moment_is_what_was_shown_then(himal, sandbox):
 
 def test_as_of_the_moment_that_an_entry_tells_the_entry_counts(himal):
     action(himal)
-    told = [did(himal) and himal.get("/incentives/balances/asha/entries?asset=xp&limit=1")["entries"][0] for _ in range(5)]
+    told = [
+        did(himal) and himal.get("/incentives/balances/asha/entries?asset=xp&limit=1")["entries"][0] for _ in range(5)
+    ]
     for entry in told:
         assert himal.get(f"/incentives/balances/asha?asOf={entry['recordedAt']}")["xp"] >= entry["balance"]
 
@@ -201,7 +214,11 @@ def test_the_check_says_so_when_the_books_are_wrong(himal):
         cursor.execute("UPDATE incentives_wallet SET coins = coins + 1")
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
     check = himal.get("/incentives/balances/asha/entries")["check"]
-    assert check == {"sum": {"xp": 10, "coins": 5, "tokens": 0}, "balance": {"xp": 10, "coins": 6, "tokens": 0}, "ok": False}
+    assert check == {
+        "sum": {"xp": 10, "coins": 5, "tokens": 0},
+        "balance": {"xp": 10, "coins": 6, "tokens": 0},
+        "ok": False,
+    }
 
 
 # --- a user's own settings ------------------------------------------------------------------------------------------
@@ -219,7 +236,9 @@ def test_a_user_who_does_not_want_to_be_seen_is_on_no_board(himal):
     sound(himal)
 
 
-@pytest.mark.parametrize("wrong", [{"timezone": "Mars/Base"}, {"timezone": 5}, {"timezone": ""}, {"visible": "no"}, {"streak": 9}])
+@pytest.mark.parametrize(
+    "wrong", [{"timezone": "Mars/Base"}, {"timezone": 5}, {"timezone": ""}, {"visible": "no"}, {"streak": 9}]
+)
 def test_what_no_user_can_set(himal, wrong):
     before = books(himal)
     assert himal.patch("/incentives/users/asha", wrong).status == 400
@@ -234,7 +253,9 @@ def test_a_zone_can_be_given_up_again(himal):
 
 
 def test_other_rooms_tell_of_their_causes(himal, monkeypatch):
-    monkeypatch.setattr(explaining, "_explainers", {"rew": [lambda app, ids: {id: {"text": "Asha's friend"} for id in ids}]})
+    monkeypatch.setattr(
+        explaining, "_explainers", {"rew": [lambda app, ids: {id: {"text": "Asha's friend"} for id in ids}]}
+    )
     himal.convert(himal.code(himal.campaign()))
     (transfer,) = Transfer.objects.filter(app=himal.app)
     (face,) = explaining.faces(himal.app, [transfer])

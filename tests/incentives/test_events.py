@@ -83,9 +83,20 @@ def test_a_late_event_is_held_to_the_cooldown_of_its_own_time(sandbox):
         assert (refused and refused["code"]) == code, moment
     bulk = sandbox.post(
         "/incentives/events/bulk",
-        {"events": [{"userId": "bikram", "actionKey": "visit", "occurredAt": f"2026-03-01T0{hour}:00:00Z"} for hour in (5, 3, 3, 4, 5)]},
+        {
+            "events": [
+                {"userId": "bikram", "actionKey": "visit", "occurredAt": f"2026-03-01T0{hour}:00:00Z"}
+                for hour in (5, 3, 3, 4, 5)
+            ]
+        },
     )
-    assert [event["notAwarded"] and event["notAwarded"]["code"] for event in bulk["results"]] == [None, None, "cooldown", None, "cooldown"]
+    assert [event["notAwarded"] and event["notAwarded"]["code"] for event in bulk["results"]] == [
+        None,
+        None,
+        "cooldown",
+        None,
+        "cooldown",
+    ]
 
 
 def test_a_day_is_a_day_of_the_users_zone(sandbox):
@@ -97,19 +108,31 @@ def test_a_day_is_a_day_of_the_users_zone(sandbox):
     assert did(sandbox, occurredAt="2026-02-10T18:15:00Z")["notAwarded"] is None
     assert did(sandbox, occurredAt="2026-02-09T18:15:00Z")["notAwarded"]["code"] == "max_per_day"
     assert did(sandbox, "bikram", occurredAt="2026-02-10T18:00:00Z")["notAwarded"] is None
-    assert did(sandbox, "bikram", occurredAt="2026-02-10T18:20:00Z")["notAwarded"]["retryAt"] == "2026-02-11T00:00:00.000Z"
+    assert (
+        did(sandbox, "bikram", occurredAt="2026-02-10T18:20:00Z")["notAwarded"]["retryAt"] == "2026-02-11T00:00:00.000Z"
+    )
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "other", [{"userId": "mallory"}, {"actionKey": "other"}, {"metadata": {"a": 2}}, {"occurredAt": "2026-01-01T00:00:00Z"}, {"metadata": {}}]
+    "other",
+    [
+        {"userId": "mallory"},
+        {"actionKey": "other"},
+        {"metadata": {"a": 2}},
+        {"occurredAt": "2026-01-01T00:00:00Z"},
+        {"metadata": {}},
+    ],
 )
 def test_a_key_used_for_another_event_names_the_first(himal, other):
     action(himal)
     action(himal, "other")
     first = did(himal, idempotencyKey="k", metadata={"a": 1})
     before = books(himal)
-    refused = himal.post("/incentives/events", {"userId": "asha", "actionKey": "visit", "idempotencyKey": "k", "metadata": {"a": 1}} | other)
+    refused = himal.post(
+        "/incentives/events",
+        {"userId": "asha", "actionKey": "visit", "idempotencyKey": "k", "metadata": {"a": 1}} | other,
+    )
     assert (refused.status, refused["code"]) == (422, "idempotency_key_reused")
     assert refused["details"]["eventId"] == first["eventId"]
     # mallory's empty wallet is rolled back with the rest
@@ -143,7 +166,7 @@ def test_what_no_event_can_be_is_refused_and_nothing_moves(himal, wrong):
     action(himal)
     before = books(himal)
     refused = himal.post("/incentives/events", {"userId": "asha", "actionKey": "visit"} | wrong)
-    assert refused.status == 400 and refused["code"] == "invalid_input" or refused["code"] == "unknown_field", refused
+    assert (refused.status == 400 and refused["code"] == "invalid_input") or refused["code"] == "unknown_field", refused
     assert books(himal) == before
 
 
@@ -182,15 +205,21 @@ def test_a_thousand_events_each_stand_alone(himal):
     assert [result["status"] for result in results] == [201] * 989 + [status for _, status in others]
     assert (answer["recorded"], answer["replayed"], answer["failed"]) == (990, 2, 8)
     assert results[991]["notAwarded"]["code"] == "max_repeats"
-    assert results[990]["eventId"] == results[0]["eventId"] and results[992]["details"]["eventId"] == results[0]["eventId"]
+    assert (
+        results[990]["eventId"] == results[0]["eventId"] and results[992]["details"]["eventId"] == results[0]["eventId"]
+    )
     assert all(result["error"] and result["code"] for result in results if result["status"] >= 400)
     assert Activity.objects.filter(app=himal.app, not_awarded=None).count() == 991
     again = himal.post("/incentives/events/bulk", {"events": good})
-    assert again["replayed"] == 989 and [each["eventId"] for each in again["results"]] == [each["eventId"] for each in results[:989]]
+    assert again["replayed"] == 989 and [each["eventId"] for each in again["results"]] == [
+        each["eventId"] for each in results[:989]
+    ]
     sound(himal)
 
 
-@pytest.mark.parametrize("body", [{}, {"events": []}, {"events": [{}] * 1001}, {"events": {}}, {"events": [{}], "more": 1}, []])
+@pytest.mark.parametrize(
+    "body", [{}, {"events": []}, {"events": [{}] * 1001}, {"events": {}}, {"events": [{}], "more": 1}, []]
+)
 def test_what_is_no_list_of_events_is_refused_whole(himal, body):
     assert himal.post("/incentives/events/bulk", body).status == 400
 
@@ -201,14 +230,24 @@ def test_any_number_of_events_is_five_statements_also_late_and_held_to_every_rul
     level(himal, 1, 10, coins=1)
     badge(himal, "streaker", {"streakDays": 2}, xp=3)
     days = [f"2026-01-{place % 28 + 1:02}T{place % 24:02}:00:00Z" for place in range(count)][::-1]
-    events = [{"userId": f"user {place % 7}", "actionKey": "visit", "occurredAt": day} for place, day in enumerate(days)]
+    events = [
+        {"userId": f"user {place % 7}", "actionKey": "visit", "occurredAt": day} for place, day in enumerate(days)
+    ]
     himal.post("/incentives/events/bulk", {"events": events})  # wallets and rules are known from here on
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         answer = himal.post("/incentives/events/bulk", {"events": events})
-    statements = [query["sql"] for query in captured.captured_queries if "api_" not in query["sql"] and "accounts_" not in query["sql"]]
+    statements = [
+        query["sql"]
+        for query in captured.captured_queries
+        if "api_" not in query["sql"] and "accounts_" not in query["sql"]
+    ]
     assert answer["recorded"] == count
     # lock, read, write; BEGIN and COMMIT are savepoints of the test's own transaction
-    assert len([each for each in statements if "SAVEPOINT" not in each]) == 3, "\n".join(each[:200] for each in statements)
+    assert len([each for each in statements if "SAVEPOINT" not in each]) == 3, "\n".join(
+        each[:200] for each in statements
+    )
 
 
 # --- streaks --------------------------------------------------------------------------------------------------------
@@ -223,7 +262,9 @@ def test_a_freeze_covers_a_missed_day_and_is_earned_again(sandbox):
     sandbox.patch("/incentives/settings", {"streakFreezes": 1, "streakFreezeEvery": 4, "streakFreezesMost": 2})
     action(sandbox)
     days = [("01", 1), ("03", 2), ("04", 3), ("05", 4), ("07", 5), ("09", 1)]  # one to begin with, one after four days
-    assert [did(sandbox, occurredAt=f"2026-02-{day}T12:00:00Z")["streak"] for day, _ in days] == [streak for _, streak in days]
+    assert [did(sandbox, occurredAt=f"2026-02-{day}T12:00:00Z")["streak"] for day, _ in days] == [
+        streak for _, streak in days
+    ]
 
 
 def test_a_day_that_comes_late_joins_a_broken_streak_and_gives_its_badge(sandbox):
@@ -249,4 +290,7 @@ def test_the_streak_that_is_shown_is_over_when_a_day_was_missed(sandbox):
         did(sandbox, occurredAt=f"{day}T12:00:00Z")
     assert sandbox.get("/incentives/balances/asha")["streak"] == 3  # today may still come
     at(sandbox, "2026-03-02T00:00:01Z")
-    assert (sandbox.get("/incentives/balances/asha")["streak"], sandbox.get("/incentives/users/asha")["longestStreak"]) == (0, 3)
+    assert (
+        sandbox.get("/incentives/balances/asha")["streak"],
+        sandbox.get("/incentives/users/asha")["longestStreak"],
+    ) == (0, 3)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incentives import expiring
 from incentives.book import Expiry
@@ -12,10 +13,10 @@ from tests.cast import at_once
 from tests.incentives.game import action, books, did, points, sound
 from tests.referrals.moments import at
 
-KATHMANDU, NEW_YORK = ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/New_York")
+UTC_ZONE, KATHMANDU, NEW_YORK = ZoneInfo("UTC"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/New_York")
 
 
-def ends(text: str, count: int, unit: str, round: str = "none", zone: ZoneInfo = ZoneInfo("UTC")) -> str:
+def ends(text: str, count: int, unit: str, round: str = "none", zone: ZoneInfo = UTC_ZONE) -> str:
     return Expiry(count, unit, round).of(datetime.fromisoformat(text), zone).isoformat()
 
 
@@ -48,7 +49,9 @@ def test_a_day_is_a_day_also_when_the_clocks_change():
     # New York is an hour ahead from 8 March 2026 on, and back from 1 November on
     assert ends("2026-03-07T17:00:00Z", 1, "day", zone=NEW_YORK) == "2026-03-08T16:00:00+00:00"
     assert ends("2026-10-31T16:00:00Z", 1, "day", zone=NEW_YORK) == "2026-11-01T17:00:00+00:00"
-    assert ends("2026-03-07T07:30:00Z", 1, "day", zone=NEW_YORK) == "2026-03-08T07:30:00+00:00"  # half past two does not exist
+    assert (
+        ends("2026-03-07T07:30:00Z", 1, "day", zone=NEW_YORK) == "2026-03-08T07:30:00+00:00"
+    )  # half past two does not exist
     assert ends("2026-03-07T17:00:00Z", 1, "day", "day", NEW_YORK) == "2026-03-09T04:00:00+00:00"
 
 
@@ -57,7 +60,9 @@ def test_a_day_is_a_day_also_when_the_clocks_change():
     st.integers(1, 40),
     st.sampled_from(["day", "month"]),
     st.sampled_from(["none", "day", "month"]),
-    st.sampled_from([ZoneInfo("UTC"), KATHMANDU, NEW_YORK, ZoneInfo("America/Havana"), ZoneInfo("Australia/Lord_Howe")]),
+    st.sampled_from(
+        [ZoneInfo("UTC"), KATHMANDU, NEW_YORK, ZoneInfo("America/Havana"), ZoneInfo("Australia/Lord_Howe")]
+    ),
 )
 def test_nothing_expires_early_and_rounding_only_lengthens(earned, count, unit, round, zone):
     end = Expiry(count, unit, round).of(earned, zone)
@@ -150,7 +155,15 @@ def test_a_setting_counts_for_what_is_earned_from_then_on(shop):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "wrong", [{"coinsExpireAfter": 0}, {"coinsExpireAfter": 10**6}, {"coinsExpireAfter": 1.5}, {"coinsExpireUnit": "week"}, {"streakFreezes": -1}, {"version": 9}]
+    "wrong",
+    [
+        {"coinsExpireAfter": 0},
+        {"coinsExpireAfter": 10**6},
+        {"coinsExpireAfter": 1.5},
+        {"coinsExpireUnit": "week"},
+        {"streakFreezes": -1},
+        {"version": 9},
+    ],
 )
 def test_what_no_setting_can_be(shop, wrong):
     before = books(shop)

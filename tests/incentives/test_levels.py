@@ -29,7 +29,12 @@ def test_several_levels_at_once_pay_each_and_only_once(himal):
     answer = did(himal)
     assert (answer["level"], answer["levelsReached"], answer["bonus"]["coins"]) == (3, [1, 2, 3], 6)
     assert did(himal)["levelsReached"] == [] and points(himal) == (500, 6, 0)
-    assert himal.get("/incentives/balances/asha")["nextLevel"] == {"level": 4, "name": "Level 4", "xpThreshold": 1000, "xpToGo": 500}
+    assert himal.get("/incentives/balances/asha")["nextLevel"] == {
+        "level": 4,
+        "name": "Level 4",
+        "xpThreshold": 1000,
+        "xpToGo": 500,
+    }
     sound(himal)
 
 

@@ -16,7 +16,12 @@ def test_a_milestone_is_reached_once(himal, metric, threshold, events):
     assert points(himal) == (50, 125, 1)
     did(himal, "bikram")
     (one,) = himal.get("/incentives/milestones?userId=asha")["milestones"]
-    assert (one["key"], one["metric"], one["threshold"], one["awarded"]) == ("far", metric, threshold, {"xp": 0, "coins": 100, "tokens": 1})
+    assert (one["key"], one["metric"], one["threshold"], one["awarded"]) == (
+        "far",
+        metric,
+        threshold,
+        {"xp": 0, "coins": 100, "tokens": 1},
+    )
     assert himal.get("/incentives/milestones?userId=bikram")["milestones"] == []
     assert len(himal.get("/incentives/milestones?key=far")["milestones"]) == 1
     sound(himal)
@@ -53,10 +58,20 @@ def test_rules_are_made_changed_switched_off_and_taken_out(himal):
 
 @pytest.mark.parametrize(
     ("wrong", "status"),
-    [({"key": "far"}, 409), ({"metric": "likes"}, 400), ({"threshold": 0}, 400), ({"threshold": 1.5}, 400), ({"coins": -1}, 400), ({"xp": 5}, 400)],
+    [
+        ({"key": "far"}, 409),
+        ({"metric": "likes"}, 400),
+        ({"threshold": 0}, 400),
+        ({"threshold": 1.5}, 400),
+        ({"coins": -1}, 400),
+        ({"xp": 5}, 400),
+    ],
 )
 def test_what_no_milestone_can_be(himal, wrong, status):
     milestone(himal, "far", "xp", 10)
     before = books(himal)
-    assert himal.post("/incentives/milestones/rules", {"key": "new", "metric": "xp", "threshold": 5} | wrong).status == status
+    assert (
+        himal.post("/incentives/milestones/rules", {"key": "new", "metric": "xp", "threshold": 5} | wrong).status
+        == status
+    )
     assert books(himal) == before

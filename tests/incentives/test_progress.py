@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from incentives import progress
 from incentives.book import BadgeRule, Book, LevelRule, MilestoneRule
@@ -16,7 +17,9 @@ def book(**more) -> Book:
     return Book(app_id="app", version=1, zone=ZoneInfo("UTC"), actions={}, expiries={}, given=given, **parts)
 
 
-DAYS = st.lists(st.integers(0, 25), min_size=1, max_size=30).map(lambda days: [date(2026, 1, 1) + timedelta(days=day) for day in days])
+DAYS = st.lists(st.integers(0, 25), min_size=1, max_size=30).map(
+    lambda days: [date(2026, 1, 1) + timedelta(days=day) for day in days]
+)
 
 
 def tell(rules: Book, days: list[date]) -> State:
