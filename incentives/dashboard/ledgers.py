@@ -219,11 +219,14 @@ class Ledger(DeepListPage):
         for expiry in balance["expiring"]:
             expiry["moment"] = parse_datetime(expiry["at"])
         check = explaining.check(app, self.user_id, as_of=as_of)
-        sums = [(asset, check["sum"][asset], check["balance"].get(asset)) for asset in check["sum"]]
+        sums = [
+            ("XP" if asset == "xp" else asset, check["sum"].get(asset, 0), check["balance"].get(asset, 0))
+            for asset in check["sum"] | check["balance"]
+        ]
         return context | {
             "balance": balance,
             "check": check,
-            "sums": [each for each in sums if each[1] or each[2] or each[0] in ("xp", "coins")],
+            "sums": [each for each in sums if each[1] or each[2] or each[0] in ("XP", "coins")],
             "form": self.form or AdjustForm(user_id=self.user_id),
             "standing": user_settings.of(app, self.user_id) if as_of else balance,
             "now": clock.now(app),

@@ -106,6 +106,7 @@ class RuleFormPage(AppPage):
         context = {
             "form": form,
             "rule": rule,
+            "ident": getattr(rule, "key", None) or (rule.pk if rule is not None and isinstance(rule.pk, str) else ""),
             "noun": self.noun,
             "plural": self.plural,
             "lead": self.lead,

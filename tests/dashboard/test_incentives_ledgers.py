@@ -60,7 +60,7 @@ def test_why_asha_has_155_coins(himal, owner, url, coins):
         "Coins 155", "XP 200", "Level 1",
         "Completes a lesson Rules", ": 100 XP, 50 coins", "Level 1 (Completes a lesson)", "Badge hero (given by hand: spoke at the meetup)",
         "Adjustment: sorry for the delay", "Redeemed: Sticker", "−30 coins 155 coins", "+40 coins 185 coins",
-        "Checks ✓ All entries added up are 200 xp, 155 coins",
+        "Checks ✓ All entries added up are 200 XP, 155 coins",
     ):  # fmt: skip
         assert words in told, (words, told)
 
@@ -80,7 +80,7 @@ def test_at_a_past_moment_it_shows_what_was_then(himal, owner, url, coins):
     assert "Coins 0" in long_ago
     assert "As it was at" in long_ago
     assert "No such entry" in long_ago
-    assert "Checks ✓ All entries added up are 0 xp, 0 coins: the balance of then" in long_ago
+    assert "Checks ✓ All entries added up are 0 XP, 0 coins: the balance of then" in long_ago
     assert "Adjust" not in long_ago
     assert "not understood" in body(owner.get(url(f"{ONE}?id=asha&at=yesterday")))
 
