@@ -314,7 +314,7 @@ SELECT max(user_id), count(*) FROM (
 """
 
 # Of the users after one and up to another, in one snapshot: what transfers and referrals say, against scores with their deltas.
-# What takes back other things than what was earned here (a referral's reward, a settlement) never counted and does not count now.
+# What a referral paid in coins was earned too. What takes back other things (a settlement) never counted and does not count now.
 _RECOUNT = f"""
 WITH RECURSIVE windows AS (
   (SELECT period, start FROM incentives_boardscore WHERE app_id = %(app_id)s ORDER BY period, start LIMIT 1)
@@ -324,12 +324,12 @@ WITH RECURSIVE windows AS (
 ),
 moves AS (
   SELECT w.user_id, (t.occurred_at AT TIME ZONE %(zone)s)::date AS day, t.occurred_at AS at, 0 AS referrals,
-    CASE WHEN t.asset <> 'XP' THEN 0 WHEN t.kind = 'EARN' THEN t.amount ELSE -t.amount END AS xp,
-    CASE WHEN t.asset <> 'COIN' THEN 0 WHEN t.kind = 'EARN' THEN t.amount ELSE -t.amount END AS coins
+    CASE WHEN t.asset <> 'XP' THEN 0 WHEN t.kind = 'REVERSE' THEN -t.amount ELSE t.amount END AS xp,
+    CASE WHEN t.asset <> 'COIN' THEN 0 WHEN t.kind = 'REVERSE' THEN -t.amount ELSE t.amount END AS coins
   FROM incentives_wallet w JOIN incentives_transfer t ON t.wallet_id = w.id
   WHERE w.app_id = %(app_id)s AND w.user_id > %(after)s AND w.user_id <= %(last)s
-    AND t.asset IN ('XP', 'COIN') AND t.kind IN ('EARN', 'REVERSE')
-    AND (t.reverses_id IS NULL OR EXISTS (SELECT FROM incentives_transfer o WHERE o.id = t.reverses_id AND o.kind = 'EARN'))
+    AND t.asset IN ('XP', 'COIN') AND t.kind IN ('EARN', 'POST', 'REVERSE')
+    AND (t.reverses_id IS NULL OR EXISTS (SELECT FROM incentives_transfer o WHERE o.id = t.reverses_id AND o.kind IN ('EARN', 'POST')))
   UNION ALL SELECT c.user_id, c.day, c.at, n, 0, 0 FROM incentives_referralcount c
     CROSS JOIN LATERAL (SELECT 1 AS n UNION ALL SELECT -1 WHERE c.reversed_at IS NOT NULL) counted
     WHERE c.app_id = %(app_id)s AND c.user_id > %(after)s AND c.user_id <= %(last)s

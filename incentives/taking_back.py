@@ -6,7 +6,7 @@ milestones that are no longer met are taken back with what they gave, wherever t
 spent cannot be fetched: the answer says how much that is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,24 +56,44 @@ class Taken:
     owed: int = 0
 
 
-def plan(app: App, wallets: ledger.Wallets, cause: str, *, worth: Worth, wholly: bool = False) -> "TakingBack":
+def plan(
+    app: App,
+    wallets: ledger.Wallets,
+    cause: str,
+    *,
+    worth: Worth,
+    wholly: bool = False,
+    taken: Sequence[tuple[ledger.TransferState, int]] = (),
+) -> "TakingBack":
     """Plans taking back what ``cause`` gave, into wallets that are locked already; ``.effects`` tells, ``.write()`` does it.
 
-    ``worth`` is what each amount is worth now; ``wholly``: the cause is void. Repeating it takes nothing more.
+    ``worth`` is what each amount is worth now; ``wholly``: the cause is void. ``taken``: credits of coins of which the caller
+    has planned taking back so much. Repeating it takes nothing more.
     """
-    return TakingBack(app, wallets, cause, worth_nothing if wholly else worth, wholly)
+    return TakingBack(app, wallets, cause, worth_nothing if wholly else worth, wholly, taken)
 
 
 class TakingBack:
-    def __init__(self, app: App, wallets: ledger.Wallets, cause: str, worth: Worth, wholly: bool):
+    def __init__(
+        self,
+        app: App,
+        wallets: ledger.Wallets,
+        cause: str,
+        worth: Worth,
+        wholly: bool,
+        taken: Sequence[tuple[ledger.TransferState, int]],
+    ):
         self.app, self.wallets, self.cause, self.worth, self.wholly = app, wallets, cause, worth, wholly
+        self.taken = [(credit, amount) for credit, amount in taken if credit.asset == COIN and amount]
         self.effects: list[dict] = []
         self.revoked: list[Grant] = []
         self._lots_read: set[tuple[str, str]] = set()
         self.plan: Plan | None = None
         self.activities = list(app.activities.filter(cause=cause, reversed_at=None).order_by("id"))
         self.count = ReferralCount.objects.filter(app=app, conversion_id=cause, reversed_at=None).first()
-        users = {activity.user_id for activity in self.activities} | ({self.count.user_id} if self.count else set())
+        users = {activity.user_id for activity in self.activities} | {credit.user_id for credit, _ in self.taken}
+        if self.count:
+            users.add(self.count.user_id)
         if users:
             self._decide(sorted(users))
 
@@ -103,6 +123,10 @@ class TakingBack:
         for place, activity in enumerate(self.activities):
             frontier[activity.user_id] = min(frontier[activity.user_id], activity.wallet_seq)
             self._take_points(activity, given.get(place, []))
+        for credit, amount in self.taken:
+            frontier[credit.user_id] = min(frontier[credit.user_id], credit.seq)
+            found.states[credit.user_id].coins_earned -= amount
+            self.plan.score(credit.user_id, credit.occurred_at, coins=-amount)
         if self.wholly:
             self._uncount()
             self._revoke(book, held, frontier)

@@ -10,7 +10,8 @@ from django.db.models.functions import Greatest
 from incenta import events
 from incenta.accounts.models import App
 from incenta.errors import NotFound
-from incentives import ledger
+from incenta.money import COIN
+from incentives import crediting, ledger
 
 from . import faces_reward
 from .models import CampaignSpend, Reward, StatDelta
@@ -52,6 +53,7 @@ class LockedRewards:
         self._freed: dict[str, int] = defaultdict(int)
         self._deltas: list[StatDelta] = []
         self._events: list[dict] = []
+        self._coins: list[crediting.Coins] = []
         self._unpaid: dict[tuple[str, str], int] | None = None
 
     def __getitem__(self, reward_id: str) -> Reward:
@@ -76,9 +78,17 @@ class LockedRewards:
             events.event(self.app, type, data, subject=("reward", reward.pk), actor=self.actor, occurred_at=self.now)
         )
 
+    def count_coins(self, reward: Reward, minor: int) -> None:
+        """Coins that a reward brings or loses are coins earned, or taken back."""
+        if reward.asset == COIN:
+            self._coins.append(crediting.Coins(reward.user_id, minor, self.now, reward.pk, "reward"))
+
     def post(self, reward: Reward) -> None:
         """PENDING → APPROVED: what was promised is the user's."""
-        self.move(reward, ledger.POST, None, hold=self.holds[reward.ledger_hold_id])
+        hold = self.holds[reward.ledger_hold_id]
+        self.count_coins(reward, hold.open_amount)
+        expires_at = crediting.expires_at(self.app, self.now) if reward.asset == COIN else None
+        self.move(reward, ledger.POST, None, hold=hold, expires_at=expires_at)
         reward.status, reward.approved_at = RewardStatus.APPROVED, self.now
         self.changed(reward)
 
@@ -91,6 +101,7 @@ class LockedRewards:
                 self.move(reward, ledger.VOID, None, hold=hold)
         elif worth:
             self.move(reward, ledger.REVERSE, worth)
+            self.count_coins(reward, -worth)
         if worth and reward.in_budget:
             self._freed[reward.campaign_id] += worth
         conversion = reward.conversion
@@ -149,7 +160,10 @@ class LockedRewards:
     # --- writing ----------------------------------------------------------------------------------------------------
     def save(self) -> None:
         """Writes what is planned. The campaigns' spends come last and in order, for others queue for them."""
-        self.wallets.save()
+        if self._coins:
+            crediting.plan(self.app, self.wallets, self._coins, actor=self.actor).write()
+        else:
+            self.wallets.save()
         if self._changed:
             if len(self._changed) == 1:
                 next(iter(self._changed.values())).save(update_fields=WRITTEN)
@@ -161,5 +175,5 @@ class LockedRewards:
         for campaign_id, minor in sorted(self._freed.items()):
             spend = CampaignSpend.objects.filter(app=self.app, campaign=campaign_id)
             spend.update(promised_minor=Greatest(F("promised_minor") - minor, 0))
-        self._changed, self._deltas, self._events = {}, [], []
+        self._changed, self._deltas, self._events, self._coins = {}, [], [], []
         self._freed.clear()

@@ -27,6 +27,8 @@ class Taking:
     status_after: str
     short_minor: int = 0
     owed_minor: int = 0
+    credit: ledger.TransferState | None = None
+    """Of points that were credited: how they came to the user."""
 
     @property
     def ends(self) -> bool:
@@ -77,7 +79,14 @@ def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None,
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
         _move(app, wallets, takings, now)
         # what the conversion set off in the incentive engine, in the same wallets and by the same rule
-        points = taking_back.plan(app, wallets, conversion.pk, worth=firing.worth_of(conversion.amount_minor, total), wholly=wholly)
+        points = taking_back.plan(
+            app,
+            wallets,
+            conversion.pk,
+            worth=firing.worth_of(conversion.amount_minor, total),
+            wholly=wholly,
+            taken=[(t.credit, t.minor - t.short_minor) for t in takings if t.credit],
+        )
         effects = [taking.face() for taking in takings] + points.effects
         conversion.reversed_minor, conversion.status = total, after
         if preview:
@@ -132,6 +141,7 @@ def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
 def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None:
     """Plans what moves in the wallets. Nothing is written before the plan is saved."""
     open_holds = ledger.holds(app, [t.reward.ledger_hold_id for t in takings if t.reward.status == RewardStatus.PENDING])
+    credits = _credits(app, [t.reward for t in takings if t.reward.asset in money.POINTS and t.reward.status != RewardStatus.PENDING])
     lots_read = set()
     for taking in takings:
         reward = taking.reward
@@ -152,10 +162,21 @@ def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None
             else:
                 # coins that are spent cannot be fetched; the answer says how many
                 taking.short_minor = missing
+            taking.credit = credits[reward.ledger_hold_id]
+            # from the lot that it opened, and off the board of the day on which it was earned
+            entry |= {"reverses": taking.credit, "occurred_at": taking.credit.occurred_at}
         elif reward.status == RewardStatus.PAID:
             taking.owed_minor = taking.minor
         if taking.minor - taking.short_minor:
             wallets.move(reward.user_id, ledger.REVERSE, reward.asset, taking.minor - taking.short_minor, **entry)
+
+
+def _credits(app: App, rewards: list[Reward]) -> dict[str, ledger.TransferState]:
+    """Hold → the transfer that made the promised points the user's."""
+    if not rewards:
+        return {}
+    posted = app.transfers.filter(hold__in=[reward.ledger_hold_id for reward in rewards], kind=ledger.POST)
+    return {credit.hold_id: credit for credit in ledger.transfers(app, posted.values_list("pk", flat=True)).values()}
 
 
 def _apply(app: App, taking: Taking, reason: str, now) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from incenta.accounts.models import App
 from incenta.events.dispatch import dispatch
 from incentives.models import Activity, Grant
+from referrals import maturing
 from tests.cast import at_once
 from tests.incentives.game import action, badge, books, did, level, milestone, points, sound, standing
 from tests.referrals.moments import at
@@ -248,6 +249,32 @@ def test_points_leave_the_lot_and_the_day_they_came_from(sandbox):
         5: [(50, 20)],
         8: [(7, 5)],
     }
+    sound(sandbox)
+
+
+# --- rewards in coins -----------------------------------------------------------------------------------------------
+def test_coins_that_a_referral_pays_are_coins_earned_and_go_the_way_they_came(sandbox):
+    sandbox.patch("/incentives/settings", {"coinsExpireAfter": 30})
+    milestone(sandbox, "rich", "coinsEarned", 50, tokens=2)
+    campaign = sandbox.campaign(fulfillmentType="COINS", rewardModel="FIXED", rewardValue=50)
+    conversion = sandbox.convert(sandbox.code(campaign), amount=100)["conversionId"]
+    dispatch()
+    assert points(sandbox) == (0, 0, 0)
+    at(sandbox, "2026-03-03T12:00:00Z")
+    assert maturing.complete_all() == 1
+    assert points(sandbox) == (0, 50, 2) and standing(sandbox).coins_earned == 50
+    assert sandbox.get("/incentives/leaderboard?metric=coins").json[0]["coins"] == 50
+    assert sandbox.get("/incentives/balances/asha")["expiring"] == [
+        {"amount": 50, "asset": "coins", "at": "2026-04-02T12:00:00.000Z"}
+    ]
+    at(sandbox, "2026-03-09T12:00:00Z")
+    reverse(sandbox, conversion, 20)
+    assert points(sandbox) == (0, 40, 2)
+    assert sandbox.get("/incentives/leaderboard?metric=coins&period=daily&at=2026-03-03").json[0]["coins"] == 40
+    assert sandbox.get("/incentives/leaderboard?metric=coins&period=daily").json == []
+    sound(sandbox)
+    reverse(sandbox, conversion)
+    assert points(sandbox) == (0, 0, 0) and standing(sandbox).milestones == []
     sound(sandbox)
 
 
