@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from incenta.accounts.models import App
-
 from incenta.money import COIN
 
 from . import book as rulebook

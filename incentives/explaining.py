@@ -127,7 +127,9 @@ class _Told:
             return None
         rule = self._rule_of(transfer)
         if rule is None:
-            return {"version": transfer.rule_version}
+            # a reward goes by its campaign's rules, whose versions the campaign keeps
+            campaign = self.causes.get(transfer.cause, {}).get("campaignId")
+            return {"version": transfer.rule_version} | ({"noun": "campaign", "key": campaign} if campaign else {})
         said = [change for change in self.changes.get(rule, ()) if change.version <= transfer.rule_version]
         return {
             "version": transfer.rule_version,
@@ -144,7 +146,10 @@ class _Told:
             text = f"Level {grant.key}" if grant.kind == Grant.Kind.LEVEL else f"{grant.get_kind_display()} {grant.key}"
             cause |= {_KEYS[grant.kind]: int(grant.key) if grant.kind == Grant.Kind.LEVEL else grant.key}
             cause["text"] = f"{text} ({behind})" if behind else text
-        return {"text": _TEXTS.get(transfer.cause_type, transfer.cause_type)} | cause
+        told = {"text": _TEXTS.get(transfer.cause_type, transfer.cause_type)} | cause
+        if transfer.cause_type in _UNDONE and "text" in cause:
+            told["text"] = f"{_TEXTS[transfer.cause_type]}: {cause['text']}"
+        return told
 
     def face(self, transfer: Transfer) -> dict:
         kind, lot = KINDS[transfer.kind], self.opened.get(transfer.pk)
@@ -189,6 +194,7 @@ _TEXTS = {
     "redemption": "Redemption",
     "redemption_cancelled": "Redemption cancelled",
 }
+_UNDONE = ("reversal", "redemption_cancelled")
 
 
 # --- the causes that this room knows --------------------------------------------------------------------------------

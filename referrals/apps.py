@@ -5,3 +5,8 @@ class ReferralsConfig(AppConfig):
     name = "referrals"
     label = "referrals"
     verbose_name = "Referrals"
+
+    def ready(self) -> None:
+        from .causes import tell_the_ledger
+
+        tell_the_ledger()

@@ -8,7 +8,6 @@ from incenta.accounts.models import App
 from incenta.database.sql import execute, transaction_joined
 from incenta.errors import InvalidInput, NotFound
 from incenta.ids import new_id
-
 from incentives import ledger, taking_back
 
 from . import faces_reward, firing, rewarding, stats

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incenta.clock import iso
-from incentives import balances, expiring, explaining
-from incentives.models import Transfer, Wallet
+from incenta.events.dispatch import dispatch
+from incentives import expiring
+from incentives.models import Wallet
+from referrals import maturing
 from tests.incentives.game import action, badge, books, did, level, points, sound
 from tests.referrals.moments import START, at, moment
 
@@ -252,12 +254,21 @@ def test_a_zone_can_be_given_up_again(himal):
     assert points(himal) == (0, 0, 0)
 
 
-def test_other_rooms_tell_of_their_causes(himal, monkeypatch):
-    monkeypatch.setattr(
-        explaining, "_explainers", {"rew": [lambda app, ids: {id: {"text": "Asha's friend"} for id in ids}]}
-    )
-    himal.convert(himal.code(himal.campaign()))
-    (transfer,) = Transfer.objects.filter(app=himal.app)
-    (face,) = explaining.faces(himal.app, [transfer])
-    assert face["cause"]["text"] == "Asha's friend" and face["amount"] == 0
-    assert balances.balance(himal.app, "asha")["money"]["USD"]["held"] == face["heldBalance"]
+def test_what_a_referral_is_behind_is_told_by_its_room(himal):
+    action(himal, "friend", type="REFERRAL_REFEREE_ACTION", coins=40)
+    campaign = himal.campaign(name="Friends", fulfillmentType="COINS", rewardModel="FIXED", rewardValue=50)
+    code = himal.code(campaign)
+    conversion = himal.convert(code)["conversionId"]
+    dispatch()
+    maturing.complete_all()
+    himal.post(f"/conversions/{conversion}/reverse", {"reason": "Returned"})
+    entries = himal.get("/incentives/balances/asha/entries?asset=coins")["entries"][::-1]
+    assert [(entry["kind"], entry["cause"]["text"]) for entry in entries] == [
+        ("GRANT", f"Reward of Friends, code {code}"),
+        ("EARN", "friend"),
+        ("POST", f"Reward of Friends, code {code}"),
+        ("REVERSE", f"Taken back: Reward of Friends, code {code}"),
+        ("REVERSE", f"Taken back: Purchase of bikram, code {code}"),
+    ]
+    assert entries[0]["rule"] == {"version": 1, "noun": "campaign", "key": campaign}
+    assert entries[3]["reverses"] == entries[2]["id"] and entries[4]["reverses"] == entries[1]["id"]
