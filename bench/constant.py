@@ -11,7 +11,7 @@ ANSWER = b'{"referralCode":"K7QF2ZT9","referralId":"ref_01m831b2qts05fen4vdq67f4
 
 
 def constant(request):
-    return HttpResponse(ANSWER, content_type="application/json")
+    return HttpResponse(ANSWER, content_type="application/json", headers={"Content-Length": str(len(ANSWER))})
 
 
 urlpatterns = [re_path("", constant)]
