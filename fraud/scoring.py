@@ -8,5 +8,9 @@ FLAGGED_CODE = Reason("SUSPICIOUS_PATTERN", 100, "The referral code itself is fl
 
 def assess(*, referrer_id: str, referee_id: str | None, code_is_flagged: bool = False) -> Assessment:
     """What is to be thought of a referral or a conversion by these ids."""
-    spoken = [reason for reason in (self_referral.judge(referrer_id, referee_id), FLAGGED_CODE if code_is_flagged else None) if reason]
+    spoken = [
+        reason
+        for reason in (self_referral.judge(referrer_id, referee_id), FLAGGED_CODE if code_is_flagged else None)
+        if reason
+    ]
     return Assessment(tuple(spoken)) if spoken else CLEAN

@@ -7,7 +7,9 @@ class DomainError(Exception):
     status = 409
     code = "conflict"
 
-    def __init__(self, code: str | None = None, message: str = "", *, status: int | None = None, details: dict | None = None):
+    def __init__(
+        self, code: str | None = None, message: str = "", *, status: int | None = None, details: dict | None = None
+    ):
         super().__init__(message)
         self.code = code or self.code
         self.message = message
@@ -29,7 +31,9 @@ class InvalidInput(DomainError):
 
     def __init__(self, details: dict | None = None, message: str = "", code: str | None = None):
         if not message:
-            message = next((f"{field}: {told[0]}" for field, told in (details or {}).items() if told), "The request is not valid.")
+            message = next(
+                (f"{field}: {told[0]}" for field, told in (details or {}).items() if told), "The request is not valid."
+            )
         super().__init__(code, message, details=details)
 
 

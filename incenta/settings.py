@@ -139,7 +139,9 @@ HTMX_VERSION = env.int("HTMX_VERSION", default=2)
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL")}
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name."
+        )
 else:
     DATABASES = {
         "default": embedded.database_settings(DATA_DIR, disposable=flag("INCENTA_DISPOSABLE_DATABASE", default=False))
@@ -212,7 +214,9 @@ REQUEST_LOG_KEEP_DAYS = 30
 # --- webhooks -------------------------------------------------------------------------------------------------------
 ALLOW_PRIVATE_WEBHOOKS = flag("INCENTA_ALLOW_PRIVATE_WEBHOOKS", default=False)
 if ALLOW_PRIVATE_WEBHOOKS and not DEBUG:
-    raise ImproperlyConfigured("INCENTA_ALLOW_PRIVATE_WEBHOOKS is for development: it opens the inner network to merchants.")
+    raise ImproperlyConfigured(
+        "INCENTA_ALLOW_PRIVATE_WEBHOOKS is for development: it opens the inner network to merchants."
+    )
 ENCRYPTION_KEYS = env.list("INCENTA_ENCRYPTION_KEYS", default=[])
 """Fernet keys, newest first, that encrypt secrets at rest; empty: one is derived from SECRET_KEY."""
 

@@ -12,7 +12,10 @@ from webhooks.fanout import fan_out
 def meet_people(batch) -> None:
     """Participants are made when they are first heard of, out of the request's way."""
     participants.seen(
-        (event.app_id, event.data[role], event.occurred_at) for event in batch for role in ("referrerId", "refereeId") if event.data.get(role)
+        (event.app_id, event.data[role], event.occurred_at)
+        for event in batch
+        for role in ("referrerId", "refereeId")
+        if event.data.get(role)
     )
 
 

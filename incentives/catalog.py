@@ -151,7 +151,12 @@ def examine(app: App, sent: Iterable[str]) -> Upload:
         if not code:
             continue
         # a cell that a spreadsheet would run is nobody's code
-        if len(code) > LONGEST_CODE or not code.isprintable() or code[0] in "=+@" or len(codes.key_of(code)) > LONGEST_CODE:
+        if (
+            len(code) > LONGEST_CODE
+            or not code.isprintable()
+            or code[0] in "=+@"
+            or len(codes.key_of(code)) > LONGEST_CODE
+        ):
             bad.append({"line": number, "text": code[:40]})
         elif (key := codes.key_of(code)) in new:
             duplicates += 1

@@ -23,34 +23,40 @@ from .progress import Given, State
 A_DAY_ANYWHERE = timedelta(hours=26)
 """How far from a moment its own day can begin or end, whatever the zone, daylight saving included."""
 
+# Each list stands behind a sub-select, which hides its length from the planner: else it finds a plan for this very list cheaper
+# than one for any, and plans anew each time, which takes as long as the reading.
 _READ = """
 SELECT
   (SELECT version FROM incentives_rulebook WHERE app_id = %(app_id)s),
   (SELECT json_agg(json_build_array(user_id, level, paid_levels, badges, milestones, events, conversions, coins_earned, streak,
       longest_streak, streak_day, freezes, timezone))
-    FROM incentives_standing WHERE app_id = %(app_id)s AND user_id = ANY(%(users)s)),
+    FROM incentives_standing WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])),
   (SELECT json_agg(json_build_array(user_id, action_key, rewarded, last_at))
-    FROM incentives_actiontally WHERE app_id = %(app_id)s AND user_id = ANY(%(users)s) AND action_key = ANY(%(actions)s)),
+    FROM incentives_actiontally WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])
+      AND action_key = ANY((SELECT %(actions)s::text[])::text[])),
   (SELECT json_agg(json_build_array(id, user_id, action_key, idempotency_key, request_hash, xp, coins, tokens, not_awarded,
       retry_at, outcome))
-    FROM incentives_activity WHERE app_id = %(app_id)s AND idempotency_key = ANY(%(keys)s)),
+    FROM incentives_activity WHERE app_id = %(app_id)s AND idempotency_key = ANY((SELECT %(keys)s::text[])::text[])),
   (SELECT json_agg(json_build_array(q.user_id, q.action_key, d.day, d.n))
-    FROM unnest(%(day_users)s::text[], %(day_actions)s::text[], %(day_from)s::timestamptz[], %(day_to)s::timestamptz[])
+    FROM unnest((SELECT %(day_users)s::text[]), (SELECT %(day_actions)s::text[]),
+      (SELECT %(day_from)s::timestamptz[]), (SELECT %(day_to)s::timestamptz[]))
       AS q(user_id, action_key, since, until)
     CROSS JOIN LATERAL (SELECT a.day, count(*) AS n FROM incentives_activity a
       WHERE a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key = q.action_key
         AND a.occurred_at BETWEEN q.since AND q.until AND a.not_awarded IS NULL AND a.reversed_at IS NULL GROUP BY a.day) d),
   (SELECT json_agg(json_build_array(q.user_id, q.action_key, a.occurred_at))
-    FROM unnest(%(near_users)s::text[], %(near_actions)s::text[], %(near_from)s::timestamptz[], %(near_to)s::timestamptz[])
+    FROM unnest((SELECT %(near_users)s::text[]), (SELECT %(near_actions)s::text[]),
+      (SELECT %(near_from)s::timestamptz[]), (SELECT %(near_to)s::timestamptz[]))
       AS q(user_id, action_key, since, until)
     JOIN incentives_activity a ON a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key = q.action_key
       AND a.occurred_at BETWEEN q.since AND q.until AND a.not_awarded IS NULL AND a.reversed_at IS NULL),
   (SELECT json_agg(json_build_array(q.user_id, d.days))
-    FROM unnest(%(late_users)s::text[], %(late_at)s::timestamptz[], %(late_surely)s::bool[]) AS q(user_id, at, surely)
+    FROM unnest((SELECT %(late_users)s::text[]), (SELECT %(late_at)s::timestamptz[]),
+      (SELECT %(late_surely)s::bool[])) AS q(user_id, at, surely)
     JOIN incentives_standing s ON s.app_id = %(app_id)s AND s.user_id = q.user_id
       AND (q.surely OR s.streak_day > (q.at AT TIME ZONE coalesce(nullif(s.timezone, ''), %(zone)s))::date)
     CROSS JOIN LATERAL (SELECT json_agg(DISTINCT a.day) AS days FROM incentives_activity a
-      WHERE a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key <> ALL(%(passive)s)) d)
+      WHERE a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key <> ALL((SELECT %(passive)s::text[])::text[])) d)
 """
 
 WRITE = f"""

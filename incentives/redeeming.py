@@ -96,8 +96,13 @@ def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
         }
         data = _event_data(redemption_id, item, user_id, code)
         kinds = ["INCENTIVE_ITEM_REDEEMED"] + (["INCENTIVE_ITEM_FULFILLED"] if code else [])
-        told = [events.event(app, kind, data, subject=("redemption", redemption_id), actor=actor, occurred_at=now) for kind in kinds]
-        sql.row(_WRITE, {"app_id": app.pk, "redemption": sql.as_rows([row])} | wallets.parameters() | events.as_rows(told))
+        told = [
+            events.event(app, kind, data, subject=("redemption", redemption_id), actor=actor, occurred_at=now)
+            for kind in kinds
+        ]
+        sql.row(
+            _WRITE, {"app_id": app.pk, "redemption": sql.as_rows([row])} | wallets.parameters() | events.as_rows(told)
+        )
         events.nudge()
         wallet = wallets[user_id]
         return {
@@ -108,7 +113,11 @@ def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
             "code": code,
             "coinCost": item.coin_cost,
             "tokenCost": item.token_cost,
-            "balances": {"xp": wallet.available(XP), "coins": wallet.available(COIN), "tokens": wallet.available(TOKEN)},
+            "balances": {
+                "xp": wallet.available(XP),
+                "coins": wallet.available(COIN),
+                "tokens": wallet.available(TOKEN),
+            },
             "redeemedAt": clock.iso(now),
         }
 
@@ -166,7 +175,14 @@ def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> Ite
         if status == RedemptionStatus.FULFILLED:
             redemption.fulfilled_at = now
             data = _event_data(redemption.pk, redemption.item, redemption.user_id, redemption.code)
-            events.record(app, "INCENTIVE_ITEM_FULFILLED", data, subject=("redemption", redemption.pk), actor=actor, occurred_at=now)
+            events.record(
+                app,
+                "INCENTIVE_ITEM_FULFILLED",
+                data,
+                subject=("redemption", redemption.pk),
+                actor=actor,
+                occurred_at=now,
+            )
         else:
             redemption.cancelled_at = now
             _return(app, wallets, redemption)

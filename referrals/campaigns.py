@@ -69,7 +69,9 @@ def rules_face(campaign: Campaign) -> dict:
     shown = {}
     for theirs, ours in FIELDS.items():
         value = getattr(campaign, ours)
-        shown[theirs] = clock.iso(value) if isinstance(value, datetime) else _number(value) if isinstance(value, Decimal) else value
+        shown[theirs] = (
+            clock.iso(value) if isinstance(value, datetime) else _number(value) if isinstance(value, Decimal) else value
+        )
     return shown
 
 
@@ -108,9 +110,13 @@ def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "") -> Cam
         _take(campaign, changes)
         if campaign.currency != currency and app.referrals.filter(campaign=campaign).exists():
             raise InvalidInput({"currency": ["Cannot change once the campaign has codes."]})
-        if (campaign.fulfillment_type == FulfillmentType.COINS) != in_coins and app.rewards.filter(campaign=campaign).exists():
+        if (campaign.fulfillment_type == FulfillmentType.COINS) != in_coins and app.rewards.filter(
+            campaign=campaign
+        ).exists():
             # the budget, its spend and the figures are in the one or in the other
-            raise InvalidInput({"fulfillmentType": ["Cannot change between coins and money once the campaign has rewards."]})
+            raise InvalidInput(
+                {"fulfillmentType": ["Cannot change between coins and money once the campaign has rewards."]}
+            )
         _check(campaign)
         after = rules_face(campaign)
         changed = {field: [before[field], after[field]] for field in FIELDS if before[field] != after[field]}
@@ -167,7 +173,10 @@ def _check(campaign: Campaign) -> None:
         refuse("currency", "Must be an ISO 4217 currency code such as USD.")
         raise InvalidInput(wrong)
     asset = money.COIN if campaign.fulfillment_type == FulfillmentType.COINS else campaign.currency
-    share = RewardModel.PERCENTAGE in (campaign.reward_model, campaign.tier_reward_model if campaign.reward_model == RewardModel.TIERED else None)
+    share = RewardModel.PERCENTAGE in (
+        campaign.reward_model,
+        campaign.tier_reward_model if campaign.reward_model == RewardModel.TIERED else None,
+    )
     for ours in _AMOUNTS:
         value = getattr(campaign, ours)
         if value is None:

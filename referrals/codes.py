@@ -19,7 +19,9 @@ __all__ = ["ALPHABET", "key_of", "propose", "random_part", "vanity"]
 def vanity(code: str) -> str:
     """A code that the client asks for. Raises ``InvalidInput`` unless it is 3 to 40 letters, digits, ``-`` or ``_``."""
     if not _VANITY.fullmatch(code):
-        raise InvalidInput({"code": ["Must be 3 to 40 letters, digits, hyphens or underscores, and begin with a letter or digit."]})
+        raise InvalidInput(
+            {"code": ["Must be 3 to 40 letters, digits, hyphens or underscores, and begin with a letter or digit."]}
+        )
     return code
 
 
@@ -29,7 +31,9 @@ def random_part(length: int = RANDOM_LENGTH) -> str:
 
 def propose(rules: Rules, *, username: str | None, email: str | None, attempt: int) -> str:
     """A code in the campaign's format; from the second ``attempt`` on a readable one gets a random tail."""
-    source = {CodeFormat.USERNAME: username, CodeFormat.EMAIL_PREFIX: (email or "").split("@")[0].split("+")[0]}.get(rules.code_format)
+    source = {CodeFormat.USERNAME: username, CodeFormat.EMAIL_PREFIX: (email or "").split("@")[0].split("+")[0]}.get(
+        rules.code_format
+    )
     stem = _readable(source or "")
     prefix = f"{rules.code_prefix.upper()}-" if rules.code_prefix else ""
     if not stem:

@@ -4,17 +4,17 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
+from fraud import scoring
+from fraud.assessment import Assessment
 from incenta import clock, events, money
 from incenta.accounts.models import App
 from incenta.database import sql
 from incenta.errors import BadRequest, Conflict, InvalidInput, NotFound
 from incenta.ids import new_id
-
-from fraud import scoring
-from fraud.assessment import Assessment
 from incentives import ledger
 
-from . import codes, faces, rewarding, rules as campaign_rules
+from . import codes, faces, rewarding
+from . import rules as campaign_rules
 from .models.campaign import FraudMode
 from .rules import Rules
 
@@ -57,11 +57,13 @@ SELECT
       LIMIT %(tier_most)s::int) c) ELSE 0 END,
   CASE WHEN %(reward_most)s::int > 0 THEN (
     SELECT count(*) FROM (SELECT FROM referrals_reward
-      WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(referrer_id)s AND side = 'REFERRER' AND status <> 'CANCELLED'
+      WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(referrer_id)s
+        AND side = 'REFERRER' AND status <> 'CANCELLED'
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(reward_most)s::int > 0 AND %(upline_id)s::text IS NOT NULL THEN (
     SELECT count(*) FROM (SELECT FROM referrals_reward
-      WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(upline_id)s AND side = 'REFERRER' AND status <> 'CANCELLED'
+      WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND user_id = %(upline_id)s
+        AND side = 'REFERRER' AND status <> 'CANCELLED'
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(budgeted)s THEN (
     SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END,
@@ -218,7 +220,16 @@ def convert(
             "converted_at": converted_at,
         }
         rewards = [_promise(row, rules, award, wallets, flagged, now) for award in decision.awards]
-        told = [events.event(app, "REFERRAL_CONVERTED", faces.referral_converted(row, code=shown), subject=("conversion", row["id"]), actor=actor, occurred_at=now)]
+        told = [
+            events.event(
+                app,
+                "REFERRAL_CONVERTED",
+                faces.referral_converted(row, code=shown),
+                subject=("conversion", row["id"]),
+                actor=actor,
+                occurred_at=now,
+            )
+        ]
         told += [
             events.event(
                 app,
@@ -252,7 +263,9 @@ def convert(
             of_code, of_order, of_campaign, *_ = sql.row(_READ, asked)
             raise _already(of_order or of_code or of_campaign)
         events.nudge()
-        reward_id = next((reward["id"] for reward in rewards if reward["side"] == "REFERRER" and reward["level"] == 1), None)
+        reward_id = next(
+            (reward["id"] for reward in rewards if reward["side"] == "REFERRER" and reward["level"] == 1), None
+        )
         return faces.made_conversion(row, code=shown, reward_id=reward_id), True
 
 
@@ -262,7 +275,9 @@ def _is_flagged(rules: Rules, assessment: Assessment) -> bool:
     if assessment.is_certain:
         return True
     if rules.fraud_mode == FraudMode.BLOCK and score >= rules.block_at:
-        raise Conflict("blocked_by_risk", "This conversion was refused because of its risk.", details={"riskScore": score})
+        raise Conflict(
+            "blocked_by_risk", "This conversion was refused because of its risk.", details={"riskScore": score}
+        )
     return rules.fraud_mode != FraudMode.MONITOR and score >= rules.hold_at
 
 
@@ -309,13 +324,29 @@ def _promise(row: dict, rules: Rules, award: rewarding.Award, wallets, flagged: 
 
 def _trace(rules, facts, decision, assessment, converted_at, clicked_at, code_made_at, flagged) -> dict:
     """Why it came out so: what was read, each rule with its outcome, each risk signal with its contribution and evidence."""
-    steps = [{"rule": "campaign", "version": rules.version, "status": rules.declared_status, "convertedAt": clock.iso(converted_at), "outcome": "open"}]
+    steps = [
+        {
+            "rule": "campaign",
+            "version": rules.version,
+            "status": rules.declared_status,
+            "convertedAt": clock.iso(converted_at),
+            "outcome": "open",
+        }
+    ]
     if rules.first_time_user_only:
         steps.append({"rule": "firstTimeUserOnly", "outcome": "first conversion in this campaign"})
     if rules.window is not None:
         since = clicked_at or code_made_at
         counted_from = "click" if clicked_at else "code"
-        steps.append({"rule": "conversionWindow", "from": counted_from, "since": clock.iso(since), "days": rules.window.days, "outcome": "within"})
+        steps.append(
+            {
+                "rule": "conversionWindow",
+                "from": counted_from,
+                "since": clock.iso(since),
+                "days": rules.window.days,
+                "outcome": "within",
+            }
+        )
     return {
         "ruleVersion": rules.version,
         "steps": steps + decision.trace,
@@ -341,4 +372,6 @@ def _again(app: App, first_id: str, of_order: str | None, digest: str) -> tuple[
 
 
 def _already(conversion_id: str) -> Conflict:
-    return Conflict("already_converted", "This friend or order has already converted.", details={"conversionId": conversion_id})
+    return Conflict(
+        "already_converted", "This friend or order has already converted.", details={"conversionId": conversion_id}
+    )

@@ -39,7 +39,9 @@ def referral_created(row: dict) -> dict:
     }
 
 
-def referral_clicked(*, referral_id: str, code: str, click_id: str, clicked_at: datetime, campaign_id: str, referee_id: str | None) -> dict:
+def referral_clicked(
+    *, referral_id: str, code: str, click_id: str, clicked_at: datetime, campaign_id: str, referee_id: str | None
+) -> dict:
     """``REFERRAL_CLICKED``."""
     return {
         "referralId": referral_id,
@@ -120,7 +122,9 @@ def conversion_item(conversion, *, code: str, campaign_name: str) -> dict:
         "referrerId": conversion.referrer_id,
         "refereeId": conversion.referee_id,
         "status": conversion.status,
-        "amount": None if conversion.amount_minor is None else money.to_number(conversion.amount_minor, conversion.currency),
+        "amount": None
+        if conversion.amount_minor is None
+        else money.to_number(conversion.amount_minor, conversion.currency),
         "reversedAmount": money.to_number(conversion.reversed_minor, conversion.currency),
         "currency": conversion.currency,
         "rewardAmount": money.to_number(conversion.reward_minor, conversion.reward_asset),

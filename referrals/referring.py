@@ -1,5 +1,6 @@
 """Making referral codes and recording clicks on them."""
 
+from fraud import scoring
 from incenta import clock, events
 from incenta.accounts import participants
 from incenta.accounts.models import App
@@ -7,9 +8,8 @@ from incenta.database import sql
 from incenta.errors import Conflict, NotFound
 from incenta.ids import new_id
 
-from fraud import scoring
-
-from . import codes, faces, rules as campaign_rules
+from . import codes, faces
+from . import rules as campaign_rules
 
 _READ = """
 SELECT c.version, r.id, r.code, r.slug, r.is_flagged, r.risk_score, r.warning, r.reasons::json
@@ -69,7 +69,15 @@ def refer(
                 raise NotFound("campaign_not_found", "Campaign not found.")
             version, *existing = read
             if existing[0]:
-                return faces.made_referral(dict(zip(("id", "code", "slug", "is_flagged", "risk_score", "warning", "reasons"), existing, strict=True))), False
+                return faces.made_referral(
+                    dict(
+                        zip(
+                            ("id", "code", "slug", "is_flagged", "risk_score", "warning", "reasons"),
+                            existing,
+                            strict=True,
+                        )
+                    )
+                ), False
             rules = campaign_rules.of_version(app, campaign_id, version)
             now = clock.now(app)
             rules.require_open(now)
@@ -94,11 +102,25 @@ def refer(
                 "metadata": metadata or {},
                 "created_at": now,
             }
-            told = events.event(app, "REFERRAL_CREATED", faces.referral_created(row), subject=("referral", row["id"]), actor=actor, occurred_at=now)
+            told = events.event(
+                app,
+                "REFERRAL_CREATED",
+                faces.referral_created(row),
+                subject=("referral", row["id"]),
+                actor=actor,
+                occurred_at=now,
+            )
             day = rules.day(now)
             wrote = sql.row(
                 _WRITE,
-                {"app_id": app.pk, "campaign_id": campaign_id, "referral": sql.as_rows([row]), "asset": rules.asset, "day": day} | events.as_rows([told]),
+                {
+                    "app_id": app.pk,
+                    "campaign_id": campaign_id,
+                    "referral": sql.as_rows([row]),
+                    "asset": rules.asset,
+                    "day": day,
+                }
+                | events.as_rows([told]),
             )
             if wrote[0]:
                 if username or email:
@@ -106,9 +128,12 @@ def refer(
                 events.nudge()
                 return faces.made_referral(row), True
             # somebody was quicker with this referral, or the code or its link is taken
-            if wanted and app.referrals.filter(code_key=row["code_key"]).exclude(
-                campaign_id=campaign_id, referrer_id=referrer_id, referee_id=referee_id
-            ).exists():
+            if (
+                wanted
+                and app.referrals.filter(code_key=row["code_key"])
+                .exclude(campaign_id=campaign_id, referrer_id=referrer_id, referee_id=referee_id)
+                .exists()
+            ):
                 raise Conflict("code_taken", f"The code {wanted} is taken.", details={"code": ["Choose another code."]})
     raise Conflict("code_taken", "No free code was found; try again.")
 
@@ -151,7 +176,12 @@ def click(app: App, *, code: str, referee_id: str | None = None, actor: str = ""
             app,
             "REFERRAL_CLICKED",
             faces.referral_clicked(
-                referral_id=referral_id, code=shown, click_id=click_id, clicked_at=now, campaign_id=campaign_id, referee_id=referee_id
+                referral_id=referral_id,
+                code=shown,
+                click_id=click_id,
+                clicked_at=now,
+                campaign_id=campaign_id,
+                referee_id=referee_id,
             ),
             subject=("referral", referral_id),
             actor=actor,

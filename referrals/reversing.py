@@ -54,7 +54,9 @@ class Taking:
         }
 
 
-def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None, preview: bool = False, actor: str = "") -> dict:
+def reverse(
+    app: App, conversion_id: str, *, reason: str, amount: object = None, preview: bool = False, actor: str = ""
+) -> dict:
     """Takes back ``amount`` of what was converted (major units; ``None``: all that is left) and answers every effect.
 
     After any number of partial reversals each reward is worth its original amount × (1 − reversed ÷ converted), rounded half up.
@@ -97,7 +99,16 @@ def reverse(app: App, conversion_id: str, *, reason: str, amount: object = None,
             if taking.ends:
                 # with what it was worth until now
                 data = faces_reward.reward_cancelled_data(taking.reward, reason)
-                told.append(events.event(app, "REWARD_CANCELLED", data, subject=("reward", taking.reward.pk), actor=actor, occurred_at=now))
+                told.append(
+                    events.event(
+                        app,
+                        "REWARD_CANCELLED",
+                        data,
+                        subject=("reward", taking.reward.pk),
+                        actor=actor,
+                        occurred_at=now,
+                    )
+                )
             _apply(app, taking, reason, now)
         _count(app, conversion, was, wholly, takings)
         if wholly:
@@ -118,7 +129,9 @@ def _amount_back(conversion: Conversion, amount: object) -> int:
     if not back:
         raise InvalidInput({"amount": ["Must be over 0."]})
     if back > left:
-        raise InvalidInput({"amount": [f"Only {money.display(left, conversion.currency)} of this conversion is left to reverse."]})
+        raise InvalidInput(
+            {"amount": [f"Only {money.display(left, conversion.currency)} of this conversion is left to reverse."]}
+        )
     return back
 
 
@@ -139,8 +152,12 @@ def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
 
 def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None:
     """Plans what moves in the wallets. Nothing is written before the plan is saved."""
-    open_holds = ledger.holds(app, [t.reward.ledger_hold_id for t in takings if t.reward.status == RewardStatus.PENDING])
-    credits = _credits(app, [t.reward for t in takings if t.reward.asset in money.POINTS and t.reward.status != RewardStatus.PENDING])
+    open_holds = ledger.holds(
+        app, [t.reward.ledger_hold_id for t in takings if t.reward.status == RewardStatus.PENDING]
+    )
+    credits = _credits(
+        app, [t.reward for t in takings if t.reward.asset in money.POINTS and t.reward.status != RewardStatus.PENDING]
+    )
     lots_read = set()
     for taking in takings:
         reward = taking.reward
@@ -148,7 +165,9 @@ def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None
             continue
         entry = {"cause": reward.pk, "cause_type": "reversal", "occurred_at": now, "rule_version": reward.rule_version}
         if reward.status == RewardStatus.PENDING:
-            wallets.move(reward.user_id, ledger.VOID, reward.asset, taking.minor, hold=open_holds[reward.ledger_hold_id], **entry)
+            wallets.move(
+                reward.user_id, ledger.VOID, reward.asset, taking.minor, hold=open_holds[reward.ledger_hold_id], **entry
+            )
             continue
         if reward.asset in money.POINTS:
             if reward.user_id not in lots_read:
@@ -188,14 +207,22 @@ def _apply(app: App, taking: Taking, reason: str, now) -> None:
     reward.save(update_fields=fields)
     if reward.in_budget and taking.minor:
         execute(
-            f"UPDATE {CampaignSpend._meta.db_table} SET promised_minor = greatest(promised_minor - %(taken)s, 0) WHERE campaign_id = %(campaign_id)s",
+            f"UPDATE {CampaignSpend._meta.db_table} SET promised_minor = greatest(promised_minor - %(taken)s, 0) "
+            "WHERE campaign_id = %(campaign_id)s",
             {"taken": taking.minor, "campaign_id": reward.campaign_id},
         )
 
 
 def _record(app: App, conversion: Conversion, back: int, reason: str, effects: list[dict], actor: str, now) -> dict:
     Reversal.objects.create(
-        id=new_id("rev"), app=app, conversion=conversion, amount_minor=back, reason=reason, effects=effects, actor=actor, created_at=now
+        id=new_id("rev"),
+        app=app,
+        conversion=conversion,
+        amount_minor=back,
+        reason=reason,
+        effects=effects,
+        actor=actor,
+        created_at=now,
     )
     data = {
         "conversionId": conversion.pk,
@@ -207,7 +234,9 @@ def _record(app: App, conversion: Conversion, back: int, reason: str, effects: l
         "status": conversion.status,
         "effects": effects,
     }
-    return events.event(app, "REFERRAL_REVERSED", data, subject=("conversion", conversion.pk), actor=actor, occurred_at=now)
+    return events.event(
+        app, "REFERRAL_REVERSED", data, subject=("conversion", conversion.pk), actor=actor, occurred_at=now
+    )
 
 
 def _count(app: App, conversion: Conversion, was: str, wholly: bool, takings: list[Taking]) -> None:
@@ -237,7 +266,9 @@ def _settle_referral(app: App, conversion: Conversion) -> None:
     others = app.conversions.filter(referral_id=conversion.referral_id, status=ConversionStatus.CONVERTED).exists()
     if not others:
         clicked = app.clicks.filter(referral_id=conversion.referral_id).exists()
-        app.referrals.filter(pk=conversion.referral_id, status="CONVERTED").update(status="CLICKED" if clicked else "PENDING")
+        app.referrals.filter(pk=conversion.referral_id, status="CONVERTED").update(
+            status="CLICKED" if clicked else "PENDING"
+        )
 
 
 def _answer(conversion: Conversion, back: int, effects: list[dict], preview: bool) -> dict:

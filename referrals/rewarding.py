@@ -61,7 +61,9 @@ def decide(rules: Rules, facts: Facts) -> Decision:
     if rules.referee_value:
         _award(decision, rules, facts, facts.referee_id, "REFEREE", 1, model, rules.referee_value, rules.cap_minor)
     if rules.level2_value and facts.upline_id:
-        _award(decision, rules, facts, facts.upline_id, "REFERRER", 2, model, rules.level2_value, rules.level2_cap_minor)
+        _award(
+            decision, rules, facts, facts.upline_id, "REFERRER", 2, model, rules.level2_value, rules.level2_cap_minor
+        )
     return decision
 
 
@@ -76,23 +78,51 @@ def _tier(rules: Rules, facts: Facts, trace: list[dict]) -> tuple[Decimal, int |
     return tier.value, rules.cap_minor if tier.cap_minor is None else tier.cap_minor
 
 
-def _award(decision: Decision, rules: Rules, facts: Facts, user_id: str, side: str, level: int, model: str, value: Decimal, cap: int | None):
+def _award(
+    decision: Decision,
+    rules: Rules,
+    facts: Facts,
+    user_id: str,
+    side: str,
+    level: int,
+    model: str,
+    value: Decimal,
+    cap: int | None,
+):
     trace = decision.trace
     who = {"side": side, "level": level, "userId": user_id}
     amount = _amount(rules, facts, model, value)
-    step = {"rule": "reward", **who, "model": model, "value": float(value), "amount": money.to_number(amount, rules.asset)}
+    step = {
+        "rule": "reward",
+        **who,
+        "model": model,
+        "value": float(value),
+        "amount": money.to_number(amount, rules.asset),
+    }
     if cap is not None and amount > cap:
         amount = cap
         capped = money.to_number(cap, rules.asset)
         step |= {"computed": step["amount"], "cap": capped, "amount": capped, "outcome": "cap hit"}
     trace.append(step)
     if not amount:
-        step["outcome"] = "nothing to reward" if facts.amount_minor is not None or model == RewardModel.FIXED else "no amount to take a share of"
+        step["outcome"] = (
+            "nothing to reward"
+            if facts.amount_minor is not None or model == RewardModel.FIXED
+            else "no amount to take a share of"
+        )
         return
     most = rules.max_rewards_per_referrer
     if side == "REFERRER" and most is not None:
         had = facts.rewards_of.get(user_id, 0)
-        trace.append({"rule": "maxRewardsPerReferrer", **who, "limit": most, "rewards": had, "outcome": "reached" if had >= most else "pass"})
+        trace.append(
+            {
+                "rule": "maxRewardsPerReferrer",
+                **who,
+                "limit": most,
+                "rewards": had,
+                "outcome": "reached" if had >= most else "pass",
+            }
+        )
         if had >= most:
             return
     over = False

@@ -83,12 +83,23 @@ class Rules:
             asset=asset,
             value=campaign.reward_value,
             cap_minor=minor(campaign.reward_cap),
-            referee_value=(campaign.referee_reward_value or Decimal(0)) if campaign.referral_type == ReferralType.TWO_SIDED else Decimal(0),
-            level2_value=(campaign.level2_reward_value or Decimal(0)) if campaign.referral_type == ReferralType.MULTI_LEVEL else Decimal(0),
+            referee_value=(campaign.referee_reward_value or Decimal(0))
+            if campaign.referral_type == ReferralType.TWO_SIDED
+            else Decimal(0),
+            level2_value=(campaign.level2_reward_value or Decimal(0))
+            if campaign.referral_type == ReferralType.MULTI_LEVEL
+            else Decimal(0),
             level2_cap_minor=minor(campaign.level2_reward_cap),
             tiers=tuple(
                 sorted(
-                    (Tier(tier["minConversions"], Decimal(str(tier["rewardValue"])), minor(_decimal(tier.get("rewardCap")))) for tier in campaign.tiers),
+                    (
+                        Tier(
+                            tier["minConversions"],
+                            Decimal(str(tier["rewardValue"])),
+                            minor(_decimal(tier.get("rewardCap"))),
+                        )
+                        for tier in campaign.tiers
+                    ),
                     key=lambda tier: tier.min_conversions,
                 )
             )
@@ -113,9 +124,11 @@ class Rules:
         )
 
     def require_open(self, moment: datetime) -> None:
-        """Raises ``BadRequest`` ``campaign_not_active``, ``campaign_not_started`` or ``campaign_ended`` when it takes nothing at ``moment``."""
+        """Raises ``BadRequest`` ``campaign_not_active``, ``_not_started`` or ``_ended`` when it takes nothing at ``moment``."""
         if self.declared_status in (CampaignStatus.DRAFT, CampaignStatus.PAUSED):
-            raise BadRequest("campaign_not_active", f"The campaign is {CampaignStatus(self.declared_status).label.lower()}.")
+            raise BadRequest(
+                "campaign_not_active", f"The campaign is {CampaignStatus(self.declared_status).label.lower()}."
+            )
         if self.declared_status == CampaignStatus.EXPIRED or (self.end_at and moment >= self.end_at):
             raise BadRequest("campaign_ended", "The campaign has ended.")
         if self.start_at and moment < self.start_at:

@@ -40,7 +40,10 @@ def stats(app: App, campaign_id: str | None = None) -> dict:
         raise NotFound("campaign_not_found", "Campaign not found.")
     referrals, clicks, conversions, flagged = (sum(row[1 + place] for row in read) for place in range(4))
     values = {row[0]: row[5] for row in read if row[0] is not None}
-    paid_in = sorted((asset for asset, value in values.items() if value), key=lambda asset: (asset != app.currency, asset == money.COIN, asset))
+    paid_in = sorted(
+        (asset for asset, value in values.items() if value),
+        key=lambda asset: (asset != app.currency, asset == money.COIN, asset),
+    )
     asset = paid_in[0] if paid_in else next(iter(values), app.currency)
     return {
         "totalReferrals": referrals,
@@ -75,7 +78,9 @@ FROM (
 def of_referrals(app: App, ids: list[str]) -> dict[str, dict]:
     """For each code: ``{clicks, conversions, flagged, rewards: {asset: minor}}``. One statement for any number of codes."""
     figures = {each: {"clicks": 0, "conversions": 0, "flagged": 0, "rewards": {}} for each in ids}
-    for referral_id, asset, _, clicks, conversions, flagged, reward in sql.rows(_OF_REFERRALS, {"app_id": app.pk, "ids": list(ids)}):
+    for referral_id, asset, _, clicks, conversions, flagged, reward in sql.rows(
+        _OF_REFERRALS, {"app_id": app.pk, "ids": list(ids)}
+    ):
         known = figures[referral_id]
         known["clicks"] += clicks
         known["conversions"] += conversions
@@ -112,7 +117,17 @@ VALUES (%(app_id)s, %(campaign_id)s, %(referral_id)s, %(asset)s, %(day)s::date, 
 """
 
 
-def delta(app: App, *, campaign_id: str, referral_id: str, asset: str, day: str, conversions: int = 0, flagged: int = 0, reward_minor: int = 0) -> None:
+def delta(
+    app: App,
+    *,
+    campaign_id: str,
+    referral_id: str,
+    asset: str,
+    day: str,
+    conversions: int = 0,
+    flagged: int = 0,
+    reward_minor: int = 0,
+) -> None:
     """Notes a change of the figures in the caller's transaction."""
     sql.execute(
         _DELTA,
@@ -180,4 +195,10 @@ SELECT
 def recount(app: App, campaign_id: str) -> dict:
     """The same figures counted from the rows themselves, for the proof that the fast ones are right: ``{…, rewards: {asset: minor}}``."""
     referrals, clicks, conversions, flagged, rewards = sql.row(_RECOUNT, {"app_id": app.pk, "campaign_id": campaign_id})
-    return {"referrals": referrals, "clicks": clicks, "conversions": conversions, "flagged": flagged, "rewards": {a: w for a, w in rewards.items() if w}}
+    return {
+        "referrals": referrals,
+        "clicks": clicks,
+        "conversions": conversions,
+        "flagged": flagged,
+        "rewards": {a: w for a, w in rewards.items() if w},
+    }

@@ -11,8 +11,10 @@ _MADE = """
 WITH mine AS (SELECT id, code, created_at FROM referrals_referral WHERE app_id = %(app_id)s AND referrer_id = %(user_id)s),
 figures AS (
   SELECT f.referral_id, sum(f.clicks) AS clicks, sum(f.conversions) AS conversions FROM (
-    SELECT t.referral_id, t.clicks, t.conversions FROM referrals_referraltotal t JOIN mine ON t.app_id = %(app_id)s AND t.referral_id = mine.id
-    UNION ALL SELECT d.referral_id, d.clicks, d.conversions FROM referrals_statdelta d JOIN mine ON d.app_id = %(app_id)s AND d.referral_id = mine.id
+    SELECT t.referral_id, t.clicks, t.conversions FROM referrals_referraltotal t
+    JOIN mine ON t.app_id = %(app_id)s AND t.referral_id = mine.id
+    UNION ALL SELECT d.referral_id, d.clicks, d.conversions FROM referrals_statdelta d
+    JOIN mine ON d.app_id = %(app_id)s AND d.referral_id = mine.id
   ) f GROUP BY f.referral_id
 )
 SELECT count(*), count(*) FILTER (WHERE clicks > 0), count(*) FILTER (WHERE conversions > 0),
@@ -52,11 +54,17 @@ def of_user(app: App, user_id: str) -> dict:
     total, clicked, converted, generated = sql.row(_MADE, asked)
     received, good, first_at, used = sql.row(_RECEIVED, asked)
     earned = {asset: sums for asset, *sums in sql.rows(_EARNED, asked)}
-    asset = app.currency if app.currency in earned or not earned else min(earned, key=lambda each: (each == money.COIN, each))
+    asset = (
+        app.currency
+        if app.currency in earned or not earned
+        else min(earned, key=lambda each: (each == money.COIN, each))
+    )
     return {
         "userId": user_id,
         "referralsMade": {"total": total, "clicked": clicked, "converted": converted},
-        "referralsReceived": {"total": received, "converted": good, "firstConvertedAt": clock.iso(first_at)} if received else None,
+        "referralsReceived": {"total": received, "converted": good, "firstConvertedAt": clock.iso(first_at)}
+        if received
+        else None,
         "rewardsEarned": _sums(asset, earned.get(asset, (0, 0, 0))) | {"currency": asset},
         "rewardsByCurrency": [{"currency": each, **_sums(each, sums)} for each, sums in sorted(earned.items())],
         "referralCodesGenerated": generated,

@@ -31,9 +31,16 @@ class Caller:
     secret: str
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        sent = {} if body is None else {"data": body if isinstance(body, bytes) else json.dumps(body), "content_type": "application/json"}
+        sent = (
+            {}
+            if body is None
+            else {"data": body if isinstance(body, bytes) else json.dumps(body), "content_type": "application/json"}
+        )
         response = Client(raise_request_exception=False).generic(
-            method, f"/v1{path}", headers={"x-api-key": self.secret} | {name.replace("_", "-"): value for name, value in headers.items()}, **sent
+            method,
+            f"/v1{path}",
+            headers={"x-api-key": self.secret} | {name.replace("_", "-"): value for name, value in headers.items()},
+            **sent,
         )
         content = b"".join(response.streaming_content) if response.streaming else response.content
         try:
@@ -56,7 +63,13 @@ class Caller:
 
     def campaign(self, **fields) -> str:
         """An active campaign: 10 % in USD unless told otherwise. Answers its id."""
-        sent = {"name": "Friends", "status": "ACTIVE", "rewardModel": "PERCENTAGE", "rewardValue": 10, "currency": "USD"} | fields
+        sent = {
+            "name": "Friends",
+            "status": "ACTIVE",
+            "rewardModel": "PERCENTAGE",
+            "rewardValue": 10,
+            "currency": "USD",
+        } | fields
         made = self.post("/campaigns", sent)
         assert made.status == 201, made
         return made["id"]
@@ -67,12 +80,17 @@ class Caller:
         return made["referralCode"]
 
     def convert(self, code: str, referee: str = "bikram", amount: float | None = 50, **more) -> Answer:
-        return self.post("/conversions", {"referralCode": code, "refereeId": referee} | ({} if amount is None else {"amount": amount}) | more)
+        return self.post(
+            "/conversions",
+            {"referralCode": code, "refereeId": referee} | ({} if amount is None else {"amount": amount}) | more,
+        )
 
 
 def merchant(name: str) -> Merchant:
     """A merchant with an owner, a live app and its sandbox, on a plan that no test runs into."""
-    Plan.objects.get_or_create(is_default=True, defaults={"name": "Test", "monthly_calls": 10**9, "calls_per_minute": 10**6})
+    Plan.objects.get_or_create(
+        is_default=True, defaults={"name": "Test", "monthly_calls": 10**9, "calls_per_minute": 10**6}
+    )
     owner = User.objects.create_user(f"owner@{name}.example", "correct horse battery")
     return create_merchant(owner, name.title(), app_name=f"{name.title()} Shop")
 

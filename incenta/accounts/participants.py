@@ -23,7 +23,18 @@ ON CONFLICT (app_id, external_id) DO UPDATE SET
 
 def introduce(app: App, external_id: str, *, username: str = "", email: str = "", at: datetime) -> None:
     """Notes what the client told of one person."""
-    _write([{"id": new_id("usr"), "app_id": app.pk, "external_id": external_id, "username": username[:255], "email": email[:254], "seen_at": at}])
+    _write(
+        [
+            {
+                "id": new_id("usr"),
+                "app_id": app.pk,
+                "external_id": external_id,
+                "username": username[:255],
+                "email": email[:254],
+                "seen_at": at,
+            }
+        ]
+    )
 
 
 def seen(sightings: Iterable[tuple[str, str, datetime]]) -> None:
@@ -33,7 +44,14 @@ def seen(sightings: Iterable[tuple[str, str, datetime]]) -> None:
         latest[app_id, external_id] = max(at, latest.get((app_id, external_id), at))
     _write(
         [
-            {"id": new_id("usr"), "app_id": app_id, "external_id": external_id, "username": "", "email": "", "seen_at": at}
+            {
+                "id": new_id("usr"),
+                "app_id": app_id,
+                "external_id": external_id,
+                "username": "",
+                "email": "",
+                "seen_at": at,
+            }
             for (app_id, external_id), at in latest.items()
         ]
     )

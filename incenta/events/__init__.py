@@ -37,7 +37,9 @@ def install_doorbell(ring: Callable[[], None]) -> None:
     _ring = ring
 
 
-def event(app, type: str, data: dict, *, subject: tuple[str, str], actor: str = "", occurred_at: datetime | None = None) -> dict:
+def event(
+    app, type: str, data: dict, *, subject: tuple[str, str], actor: str = "", occurred_at: datetime | None = None
+) -> dict:
     """One event as a row, not yet written. ``data`` is JSON as :mod:`json` writes it: no decimals, no datetimes."""
     return {
         "id": new_id("msg"),
@@ -68,7 +70,15 @@ def write(events: list[dict]) -> None:
         nudge()
 
 
-def record(app, type: str, data: dict[str, Any], *, subject: tuple[str, str], actor: str = "", occurred_at: datetime | None = None) -> dict:
+def record(
+    app,
+    type: str,
+    data: dict[str, Any],
+    *,
+    subject: tuple[str, str],
+    actor: str = "",
+    occurred_at: datetime | None = None,
+) -> dict:
     """Records one event; answers its row."""
     made = event(app, type, data, subject=subject, actor=actor, occurred_at=occurred_at)
     write([made])

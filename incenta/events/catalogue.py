@@ -3,8 +3,19 @@
 from dataclasses import dataclass
 
 _AT = "2026-11-23T09:30:00.000Z"
-_REF, _CAMP, _CONV, _REW = "ref_01m831b2qts05fen4vdq67f4qp", "camp_01m831b2qts05fen4vdq67f4qq", "conv_01m831b2qts05fen4vdq67f4qr", "rew_01m831b2qts05fen4vdq67f4qs"
-_RDM, _BIZ, _LST, _PRM, _EVT = "rdm_01m831b2qts05fen4vdq67f4qt", "biz_01m831b2qts05fen4vdq67f4qv", "lst_01m831b2qts05fen4vdq67f4qw", "prm_01m831b2qts05fen4vdq67f4qx", "evt_01m831b2qts05fen4vdq67f4qy"
+_REF, _CAMP, _CONV, _REW = (
+    "ref_01m831b2qts05fen4vdq67f4qp",
+    "camp_01m831b2qts05fen4vdq67f4qq",
+    "conv_01m831b2qts05fen4vdq67f4qr",
+    "rew_01m831b2qts05fen4vdq67f4qs",
+)
+_RDM, _BIZ, _LST, _PRM, _EVT = (
+    "rdm_01m831b2qts05fen4vdq67f4qt",
+    "biz_01m831b2qts05fen4vdq67f4qv",
+    "lst_01m831b2qts05fen4vdq67f4qw",
+    "prm_01m831b2qts05fen4vdq67f4qx",
+    "evt_01m831b2qts05fen4vdq67f4qy",
+)
 _FLAG = "flag_01m831b2qts05fen4vdq67f4qz"
 
 
@@ -38,18 +49,40 @@ _REDEMPTION = {
     "coinCost": 100,
     "tokenCost": 0,
 }
-_ITEM = {"redemptionId": _RDM, "userId": "customer_42", "itemId": "item_01m831b2qts05fen4vdq67f4r0", "code": "MUG-7F2KQ9MX", "coinCost": 100, "tokenCost": 0}
+_ITEM = {
+    "redemptionId": _RDM,
+    "userId": "customer_42",
+    "itemId": "item_01m831b2qts05fen4vdq67f4r0",
+    "code": "MUG-7F2KQ9MX",
+    "coinCost": 100,
+    "tokenCost": 0,
+}
 
 _ALL = (
     EventType(
         "REFERRAL_CREATED",
         "A referral code was made.",
-        {"referralId": _REF, "referralCode": "7F2KQ9MX", "referrerId": "customer_42", "refereeId": None, "campaignId": _CAMP, "status": "PENDING", **_CLEAN},
+        {
+            "referralId": _REF,
+            "referralCode": "7F2KQ9MX",
+            "referrerId": "customer_42",
+            "refereeId": None,
+            "campaignId": _CAMP,
+            "status": "PENDING",
+            **_CLEAN,
+        },
     ),
     EventType(
         "REFERRAL_CLICKED",
         "A code's link was followed.",
-        {"referralId": _REF, "referralCode": "7F2KQ9MX", "clickId": "click_01m831b2qts05fen4vdq67f4r1", "clickedAt": _AT, "campaignId": _CAMP, "refereeId": None},
+        {
+            "referralId": _REF,
+            "referralCode": "7F2KQ9MX",
+            "clickId": "click_01m831b2qts05fen4vdq67f4r1",
+            "clickedAt": _AT,
+            "campaignId": _CAMP,
+            "refereeId": None,
+        },
     ),
     EventType(
         "REFERRAL_CONVERTED",
@@ -72,7 +105,12 @@ _ALL = (
     EventType(
         "REFERRAL_REVERSED",
         "A conversion was taken back, in full or in part.",
-        {"conversionId": _CONV, "reason": "order returned", "amount": 49.99, "effects": [{"type": "reward", "rewardId": _REW, "before": 5, "after": 0}]},
+        {
+            "conversionId": _CONV,
+            "reason": "order returned",
+            "amount": 49.99,
+            "effects": [{"type": "reward", "rewardId": _REW, "before": 5, "after": 0}],
+        },
     ),
     EventType(
         "REWARD_CREATED",
@@ -107,29 +145,68 @@ _ALL = (
         },
     ),
     EventType("REWARD_REDEEMED", "A reward was redeemed or paid.", _REWARD),
-    EventType("REWARD_CANCELLED", "A reward was cancelled, expired or taken back whole.", _REWARD | {"paidAt": None, "reason": "order returned"}),
+    EventType(
+        "REWARD_CANCELLED",
+        "A reward was cancelled, expired or taken back whole.",
+        _REWARD | {"paidAt": None, "reason": "order returned"},
+    ),
     EventType(
         "FRAUD_FLAG_CREATED",
         "Something was held for review.",
-        {"flagId": _FLAG, "type": "SELF_REFERRAL", "subject": _CONV, "riskScore": 100, "reasons": [], "decision": None, "note": None},
+        {
+            "flagId": _FLAG,
+            "type": "SELF_REFERRAL",
+            "subject": _CONV,
+            "riskScore": 100,
+            "reasons": [],
+            "decision": None,
+            "note": None,
+        },
     ),
     EventType(
         "FRAUD_FLAG_RESOLVED",
         "A review was decided.",
-        {"flagId": _FLAG, "type": "SELF_REFERRAL", "subject": _CONV, "riskScore": 100, "reasons": [], "decision": "APPROVE", "note": "One household."},
+        {
+            "flagId": _FLAG,
+            "type": "SELF_REFERRAL",
+            "subject": _CONV,
+            "riskScore": 100,
+            "reasons": [],
+            "decision": "APPROVE",
+            "note": "One household.",
+        },
     ),
     EventType(
         "USAGE_LIMIT_EXCEEDED",
         "The app has used its calls of this month.",
-        {"appId": "app_01m831b2qts05fen4vdq67f4r2", "currentUsage": 100000, "limit": 100000, "resetsAt": "2026-12-01T00:00:00.000Z"},
+        {
+            "appId": "app_01m831b2qts05fen4vdq67f4r2",
+            "currentUsage": 100000,
+            "limit": 100000,
+            "resetsAt": "2026-12-01T00:00:00.000Z",
+        },
     ),
     EventType(
         "INCENTIVE_EVENT_RECORDED",
         "A user did something that is rewarded.",
-        {"eventId": _EVT, "userId": "customer_42", "actionKey": "complete_profile", "awarded": {"xp": 100, "coins": 50, "tokens": 0}, "balances": _BALANCES},
+        {
+            "eventId": _EVT,
+            "userId": "customer_42",
+            "actionKey": "complete_profile",
+            "awarded": {"xp": 100, "coins": 50, "tokens": 0},
+            "balances": _BALANCES,
+        },
     ),
-    EventType("INCENTIVE_LEVEL_UP", "A user reached a level.", {"eventId": _EVT, "userId": "customer_42", "level": 2, "balances": _BALANCES}),
-    EventType("INCENTIVE_BADGE_EARNED", "A user earned a badge.", {"eventId": _EVT, "userId": "customer_42", "badgeKey": "pioneer", "balances": _BALANCES}),
+    EventType(
+        "INCENTIVE_LEVEL_UP",
+        "A user reached a level.",
+        {"eventId": _EVT, "userId": "customer_42", "level": 2, "balances": _BALANCES},
+    ),
+    EventType(
+        "INCENTIVE_BADGE_EARNED",
+        "A user earned a badge.",
+        {"eventId": _EVT, "userId": "customer_42", "badgeKey": "pioneer", "balances": _BALANCES},
+    ),
     EventType(
         "INCENTIVE_MILESTONE_REACHED",
         "A user reached a milestone.",
@@ -137,13 +214,41 @@ _ALL = (
     ),
     EventType("INCENTIVE_ITEM_REDEEMED", "A user redeemed an item of the catalog.", _ITEM),
     EventType("INCENTIVE_ITEM_FULFILLED", "A redeemed item was handed over.", _ITEM),
-    EventType("MARKETPLACE_PROFILE_CREATED", "A business made its profile.", {"profileId": _BIZ, "name": "Café Mitra", "status": "PENDING"}),
-    EventType("MARKETPLACE_PROFILE_VERIFIED", "A business was verified.", {"profileId": _BIZ, "name": "Café Mitra", "status": "VERIFIED"}),
-    EventType("MARKETPLACE_LISTING_CREATED", "A business made a listing.", {"listingId": _LST, "title": "A coffee", "coinCost": 100, "tokenCost": 0}),
-    EventType("MARKETPLACE_REDEMPTION_CREATED", "A user spent on a listing. The user's id goes to the issuing app only.", _REDEMPTION),
-    EventType("MARKETPLACE_REDEMPTION_FULFILLED", "A redemption was honoured at the business.", _REDEMPTION | {"status": "FULFILLED"}),
-    EventType("MARKETPLACE_REDEMPTION_CANCELLED", "A redemption was cancelled and the coins returned.", _REDEMPTION | {"status": "CANCELLED"}),
-    EventType("MARKETPLACE_PROMOTION_CREATED", "A listing is cheaper for a while.", {"promotionId": _PRM, "listingId": _LST, "percentOff": 20}),
+    EventType(
+        "MARKETPLACE_PROFILE_CREATED",
+        "A business made its profile.",
+        {"profileId": _BIZ, "name": "Café Mitra", "status": "PENDING"},
+    ),
+    EventType(
+        "MARKETPLACE_PROFILE_VERIFIED",
+        "A business was verified.",
+        {"profileId": _BIZ, "name": "Café Mitra", "status": "VERIFIED"},
+    ),
+    EventType(
+        "MARKETPLACE_LISTING_CREATED",
+        "A business made a listing.",
+        {"listingId": _LST, "title": "A coffee", "coinCost": 100, "tokenCost": 0},
+    ),
+    EventType(
+        "MARKETPLACE_REDEMPTION_CREATED",
+        "A user spent on a listing. The user's id goes to the issuing app only.",
+        _REDEMPTION,
+    ),
+    EventType(
+        "MARKETPLACE_REDEMPTION_FULFILLED",
+        "A redemption was honoured at the business.",
+        _REDEMPTION | {"status": "FULFILLED"},
+    ),
+    EventType(
+        "MARKETPLACE_REDEMPTION_CANCELLED",
+        "A redemption was cancelled and the coins returned.",
+        _REDEMPTION | {"status": "CANCELLED"},
+    ),
+    EventType(
+        "MARKETPLACE_PROMOTION_CREATED",
+        "A listing is cheaper for a while.",
+        {"promotionId": _PRM, "listingId": _LST, "percentOff": 20},
+    ),
 )
 
 EVENT_TYPES: dict[str, EventType] = {each.name: each for each in _ALL}

@@ -35,9 +35,13 @@ class Event(models.Model):
     id = IdField(prefix="msg")
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="events", db_constraint=False, db_index=False)
     type = models.CharField(max_length=60, db_collation="C")
-    subject_type = models.CharField(max_length=20, db_collation="C", help_text="The noun it happened to: referral, reward, …")
+    subject_type = models.CharField(
+        max_length=20, db_collation="C", help_text="The noun it happened to: referral, reward, …"
+    )
     subject_id = models.CharField(max_length=40, db_collation="C")
-    actor = models.CharField(max_length=60, blank=True, db_collation="C", help_text="Who did it: key_…, user:12, or system.")
+    actor = models.CharField(
+        max_length=60, blank=True, db_collation="C", help_text="Who did it: key_…, user:12, or system."
+    )
     data = OrderedJSONField(help_text="The public face of the noun, as it was then.")
     occurred_at = models.DateTimeField(help_text="On the app's clock.")
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
@@ -68,7 +72,9 @@ class StuckEventManager(models.Manager):
 class StuckEvent(models.Model):
     """An event on which a subscriber fails. It stays undispatched and is tried again at ``next_at``; others go past it."""
 
-    event = models.OneToOneField(Event, on_delete=models.CASCADE, primary_key=True, related_name="stuck", db_constraint=False)
+    event = models.OneToOneField(
+        Event, on_delete=models.CASCADE, primary_key=True, related_name="stuck", db_constraint=False
+    )
     failures = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     next_at = models.DateTimeField()

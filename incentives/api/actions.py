@@ -9,7 +9,6 @@ from incenta.api.lists import FilterSet, ListView, TruthFilter
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-
 from incentives import actions
 from incentives.models import Action
 
@@ -69,7 +68,9 @@ class Actions(ListView):
 
     def post(self, request):
         values = ActionInput.values(request.data)
-        return Response(actions.face(actions.create(request.app, values.pop("key"), values, actor=request.api_key.pk)), status=201)
+        return Response(
+            actions.face(actions.create(request.app, values.pop("key"), values, actor=request.api_key.pk)), status=201
+        )
 
 
 class ActionDetail(ApiView):

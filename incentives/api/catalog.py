@@ -8,7 +8,6 @@ from incenta.api.fields import Text, Truth, UserId, WholeNumber
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, TruthFilter
 from incenta.api.views import ApiView
 from incenta.serializers import Serializer
-
 from incentives import catalog, redeeming
 from incentives.models import Item, ItemRedemption
 from incentives.models.catalog import CodeSource, RedemptionStatus
@@ -87,7 +86,9 @@ class Redeem(ApiView):
     serializer_class = RedeemInput
 
     def post(self, request):
-        return Response(redeeming.redeem(request.app, actor=request.api_key.pk, **RedeemInput.parse(request.data)), status=201)
+        return Response(
+            redeeming.redeem(request.app, actor=request.api_key.pk, **RedeemInput.parse(request.data)), status=201
+        )
 
 
 class RedemptionFilters(FilterSet):
@@ -125,4 +126,6 @@ class Redemption(ApiView):
 
     def patch(self, request, redemption_id):
         status = StatusInput.parse(request.data)["status"]
-        return Response(catalog.redemption_face(redeeming.settle(request.app, redemption_id, status, actor=request.api_key.pk)))
+        return Response(
+            catalog.redemption_face(redeeming.settle(request.app, redemption_id, status, actor=request.api_key.pk))
+        )

@@ -57,10 +57,14 @@ class Leaderboard(ApiView):
 
     def post(self, request):
         sent = ScoreInput.parse(request.data)
-        adjusting.set_scores(request.app, sent["user_id"], xp=sent["xp"], coins=sent.get("coins"), actor=request.api_key.pk)
+        adjusting.set_scores(
+            request.app, sent["user_id"], xp=sent["xp"], coins=sent.get("coins"), actor=request.api_key.pk
+        )
         window = boards.Window.present(request.app, Period.ALL)
         found = boards.place(request.app, window, sent["user_id"])
-        return Response(found or {"rank": None, "userId": sent["user_id"], "xp": sent["xp"], "coins": sent.get("coins", 0)})
+        return Response(
+            found or {"rank": None, "userId": sent["user_id"], "xp": sent["xp"], "coins": sent.get("coins", 0)}
+        )
 
 
 class Place(ApiView):

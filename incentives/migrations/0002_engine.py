@@ -4,286 +4,587 @@ import django.contrib.postgres.fields
 import django.db.models.constraints
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import incenta.events.models
 import incenta.ids
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('incentives', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("incentives", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Rulebook',
+            name="Rulebook",
             fields=[
-                ('app', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='rulebook', serialize=False, to='accounts.app')),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('coins_expire_after', models.PositiveIntegerField(blank=True, null=True)),
-                ('coins_expire_unit', models.CharField(choices=[('day', 'days'), ('month', 'months')], default='day', max_length=5)),
-                ('coins_expire_round', models.CharField(choices=[('none', 'to the moment'), ('day', 'to the end of the day'), ('month', 'to the end of the month')], default='none', max_length=5)),
-                ('tokens_expire_after', models.PositiveIntegerField(blank=True, null=True)),
-                ('tokens_expire_unit', models.CharField(choices=[('day', 'days'), ('month', 'months')], default='day', max_length=5)),
-                ('tokens_expire_round', models.CharField(choices=[('none', 'to the moment'), ('day', 'to the end of the day'), ('month', 'to the end of the month')], default='none', max_length=5)),
-                ('streak_freezes', models.PositiveSmallIntegerField(default=0, help_text='Freezes a user starts with.')),
-                ('streak_freeze_every', models.PositiveSmallIntegerField(blank=True, help_text='One more freeze after so many days in a row.', null=True)),
-                ('streak_freezes_most', models.PositiveSmallIntegerField(default=5)),
+                (
+                    "app",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="rulebook",
+                        serialize=False,
+                        to="accounts.app",
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("coins_expire_after", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "coins_expire_unit",
+                    models.CharField(choices=[("day", "days"), ("month", "months")], default="day", max_length=5),
+                ),
+                (
+                    "coins_expire_round",
+                    models.CharField(
+                        choices=[
+                            ("none", "to the moment"),
+                            ("day", "to the end of the day"),
+                            ("month", "to the end of the month"),
+                        ],
+                        default="none",
+                        max_length=5,
+                    ),
+                ),
+                ("tokens_expire_after", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "tokens_expire_unit",
+                    models.CharField(choices=[("day", "days"), ("month", "months")], default="day", max_length=5),
+                ),
+                (
+                    "tokens_expire_round",
+                    models.CharField(
+                        choices=[
+                            ("none", "to the moment"),
+                            ("day", "to the end of the day"),
+                            ("month", "to the end of the month"),
+                        ],
+                        default="none",
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "streak_freezes",
+                    models.PositiveSmallIntegerField(default=0, help_text="Freezes a user starts with."),
+                ),
+                (
+                    "streak_freeze_every",
+                    models.PositiveSmallIntegerField(
+                        blank=True, help_text="One more freeze after so many days in a row.", null=True
+                    ),
+                ),
+                ("streak_freezes_most", models.PositiveSmallIntegerField(default=5)),
             ],
         ),
         migrations.CreateModel(
-            name='Action',
+            name="Action",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(db_collation='C', max_length=80)),
-                ('name', models.CharField(max_length=120)),
-                ('type', models.CharField(choices=[('STANDARD', 'Sent by the client'), ('REFERRAL_CODE_GENERATE', 'A referral code is made'), ('REFERRAL_CLICK', 'A referral link is clicked'), ('REFERRAL_REFEREE_ACTION', 'A referred friend converts')], max_length=24)),
-                ('xp', models.BigIntegerField(default=0)),
-                ('coins', models.BigIntegerField(default=0)),
-                ('tokens', models.BigIntegerField(default=0)),
-                ('cooldown_s', models.PositiveIntegerField(default=0)),
-                ('max_repeats', models.PositiveIntegerField(blank=True, null=True)),
-                ('max_per_day', models.PositiveIntegerField(blank=True, null=True)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(db_collation="C", max_length=80)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("STANDARD", "Sent by the client"),
+                            ("REFERRAL_CODE_GENERATE", "A referral code is made"),
+                            ("REFERRAL_CLICK", "A referral link is clicked"),
+                            ("REFERRAL_REFEREE_ACTION", "A referred friend converts"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("xp", models.BigIntegerField(default=0)),
+                ("coins", models.BigIntegerField(default=0)),
+                ("tokens", models.BigIntegerField(default=0)),
+                ("cooldown_s", models.PositiveIntegerField(default=0)),
+                ("max_repeats", models.PositiveIntegerField(blank=True, null=True)),
+                ("max_per_day", models.PositiveIntegerField(blank=True, null=True)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="actions", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'key'), name='action_key'), models.CheckConstraint(condition=models.Q(('coins__gte', 0), ('tokens__gte', 0), ('xp__gte', 0)), name='action_gives')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("app", "key"), name="action_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("coins__gte", 0), ("tokens__gte", 0), ("xp__gte", 0)), name="action_gives"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ActionTally',
+            name="ActionTally",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('action_key', models.CharField(db_collation='C', max_length=80)),
-                ('rewarded', models.PositiveIntegerField(default=0)),
-                ('last_at', models.DateTimeField(help_text='The latest moment at which it was rewarded.')),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("action_key", models.CharField(db_collation="C", max_length=80)),
+                ("rewarded", models.PositiveIntegerField(default=0)),
+                ("last_at", models.DateTimeField(help_text="The latest moment at which it was rewarded.")),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'user_id', 'action_key'), name='tally_once')],
+                "constraints": [models.UniqueConstraint(fields=("app", "user_id", "action_key"), name="tally_once")],
             },
         ),
         migrations.CreateModel(
-            name='Activity',
+            name="Activity",
             fields=[
-                ('id', incenta.ids.IdField(prefix='evt', serialize=False)),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('action_key', models.CharField(db_collation='C', max_length=80)),
-                ('idempotency_key', models.CharField(db_collation='C', max_length=255, null=True)),
-                ('request_hash', models.CharField(db_collation='C', max_length=32)),
-                ('cause', models.CharField(db_collation='C', help_text='The referral, click or conversion that fired it by itself.', max_length=40, null=True)),
-                ('xp', models.BigIntegerField(default=0, help_text='Awarded by the action itself.')),
-                ('coins', models.BigIntegerField(default=0)),
-                ('tokens', models.BigIntegerField(default=0)),
-                ('not_awarded', models.CharField(max_length=12, null=True)),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('outcome', incenta.events.models.OrderedJSONField(help_text='The rest of the first answer: balances, level, badges, milestones, bonus, streak.')),
-                ('metadata', models.JSONField(default=dict)),
-                ('rule_version', models.PositiveIntegerField()),
-                ('occurred_at', models.DateTimeField()),
-                ('day', models.DateField(help_text="Of the user's zone.")),
-                ('reversed_at', models.DateTimeField(null=True)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='activities', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="evt", serialize=False)),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("action_key", models.CharField(db_collation="C", max_length=80)),
+                ("idempotency_key", models.CharField(db_collation="C", max_length=255, null=True)),
+                ("request_hash", models.CharField(db_collation="C", max_length=32)),
+                (
+                    "cause",
+                    models.CharField(
+                        db_collation="C",
+                        help_text="The referral, click or conversion that fired it by itself.",
+                        max_length=40,
+                        null=True,
+                    ),
+                ),
+                ("xp", models.BigIntegerField(default=0, help_text="Awarded by the action itself.")),
+                ("coins", models.BigIntegerField(default=0)),
+                ("tokens", models.BigIntegerField(default=0)),
+                ("not_awarded", models.CharField(max_length=12, null=True)),
+                ("retry_at", models.DateTimeField(null=True)),
+                (
+                    "outcome",
+                    incenta.events.models.OrderedJSONField(
+                        help_text="The rest of the first answer: balances, level, badges, milestones, bonus, streak."
+                    ),
+                ),
+                ("metadata", models.JSONField(default=dict)),
+                ("rule_version", models.PositiveIntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("day", models.DateField(help_text="Of the user's zone.")),
+                ("reversed_at", models.DateTimeField(null=True)),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activities",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['app', 'user_id', 'action_key', 'occurred_at'], name='activity_of_user'), models.Index(fields=['app', '-id'], name='activity_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('app', 'idempotency_key'), name='activity_key'), models.UniqueConstraint(condition=models.Q(('cause__isnull', False)), fields=('app', 'cause', 'action_key'), name='activity_once_a_cause')],
+                "indexes": [
+                    models.Index(fields=["app", "user_id", "action_key", "occurred_at"], name="activity_of_user"),
+                    models.Index(fields=["app", "-id"], name="activity_newest"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("idempotency_key__isnull", False)),
+                        fields=("app", "idempotency_key"),
+                        name="activity_key",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("cause__isnull", False)),
+                        fields=("app", "cause", "action_key"),
+                        name="activity_once_a_cause",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Badge',
+            name="Badge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(db_collation='C', max_length=80)),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.CharField(blank=True, max_length=500)),
-                ('icon', models.CharField(blank=True, max_length=500)),
-                ('criteria', incenta.events.models.OrderedJSONField(help_text='{actionKey, count}, {xp}, {level}, {streakDays}, {referrals}; null: by hand only.', null=True)),
-                ('xp', models.BigIntegerField(default=0)),
-                ('coins', models.BigIntegerField(default=0)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='badges', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(db_collation="C", max_length=80)),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.CharField(blank=True, max_length=500)),
+                ("icon", models.CharField(blank=True, max_length=500)),
+                (
+                    "criteria",
+                    incenta.events.models.OrderedJSONField(
+                        help_text="{actionKey, count}, {xp}, {level}, {streakDays}, {referrals}; null: by hand only.",
+                        null=True,
+                    ),
+                ),
+                ("xp", models.BigIntegerField(default=0)),
+                ("coins", models.BigIntegerField(default=0)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="badges", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'key'), name='badge_key')],
+                "constraints": [models.UniqueConstraint(fields=("app", "key"), name="badge_key")],
             },
         ),
         migrations.CreateModel(
-            name='BoardBucket',
+            name="BoardBucket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.CharField(choices=[('A', 'all'), ('D', 'daily'), ('W', 'weekly'), ('M', 'monthly')], max_length=1)),
-                ('start', models.DateField()),
-                ('metric', models.CharField(max_length=9)),
-                ('bucket', models.IntegerField()),
-                ('users', models.BigIntegerField(default=0)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "period",
+                    models.CharField(
+                        choices=[("A", "all"), ("D", "daily"), ("W", "weekly"), ("M", "monthly")], max_length=1
+                    ),
+                ),
+                ("start", models.DateField()),
+                ("metric", models.CharField(max_length=9)),
+                ("bucket", models.IntegerField()),
+                ("users", models.BigIntegerField(default=0)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'period', 'start', 'metric', 'bucket'), name='board_bucket_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("app", "period", "start", "metric", "bucket"), name="board_bucket_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BoardDelta',
+            name="BoardDelta",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('day', models.DateField(help_text="Of the app's zone, by when it happened.")),
-                ('at', models.DateTimeField(help_text='When it happened: among equals, the earliest to reach a score is first.')),
-                ('xp', models.BigIntegerField(default=0)),
-                ('coins', models.BigIntegerField(default=0)),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("day", models.DateField(help_text="Of the app's zone, by when it happened.")),
+                (
+                    "at",
+                    models.DateTimeField(
+                        help_text="When it happened: among equals, the earliest to reach a score is first."
+                    ),
+                ),
+                ("xp", models.BigIntegerField(default=0)),
+                ("coins", models.BigIntegerField(default=0)),
+                ("referrals", models.BigIntegerField(default=0)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['app', 'day'], name='board_delta_day')],
+                "indexes": [models.Index(fields=["app", "day"], name="board_delta_day")],
             },
         ),
         migrations.CreateModel(
-            name='BoardScore',
+            name="BoardScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.CharField(choices=[('A', 'all'), ('D', 'daily'), ('W', 'weekly'), ('M', 'monthly')], max_length=1)),
-                ('start', models.DateField()),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('xp', models.BigIntegerField(default=0)),
-                ('xp_at', models.DateTimeField()),
-                ('coins', models.BigIntegerField(default=0)),
-                ('coins_at', models.DateTimeField()),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('referrals_at', models.DateTimeField()),
-                ('visible', models.BooleanField(default=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "period",
+                    models.CharField(
+                        choices=[("A", "all"), ("D", "daily"), ("W", "weekly"), ("M", "monthly")], max_length=1
+                    ),
+                ),
+                ("start", models.DateField()),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("xp", models.BigIntegerField(default=0)),
+                ("xp_at", models.DateTimeField()),
+                ("coins", models.BigIntegerField(default=0)),
+                ("coins_at", models.DateTimeField()),
+                ("referrals", models.BigIntegerField(default=0)),
+                ("referrals_at", models.DateTimeField()),
+                ("visible", models.BooleanField(default=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('visible', True)), fields=['app', 'period', 'start', '-xp', 'xp_at', 'user_id'], name='board_by_xp'), models.Index(condition=models.Q(('visible', True)), fields=['app', 'period', 'start', '-coins', 'coins_at', 'user_id'], name='board_by_coins'), models.Index(condition=models.Q(('referrals__gt', 0), ('visible', True)), fields=['app', 'period', 'start', '-referrals', 'referrals_at', 'user_id'], name='board_by_referrals')],
-                'constraints': [models.UniqueConstraint(fields=('app', 'period', 'start', 'user_id'), name='board_score_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("visible", True)),
+                        fields=["app", "period", "start", "-xp", "xp_at", "user_id"],
+                        name="board_by_xp",
+                    ),
+                    models.Index(
+                        condition=models.Q(("visible", True)),
+                        fields=["app", "period", "start", "-coins", "coins_at", "user_id"],
+                        name="board_by_coins",
+                    ),
+                    models.Index(
+                        condition=models.Q(("referrals__gt", 0), ("visible", True)),
+                        fields=["app", "period", "start", "-referrals", "referrals_at", "user_id"],
+                        name="board_by_referrals",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("app", "period", "start", "user_id"), name="board_score_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('kind', models.CharField(choices=[('level', 'Level'), ('badge', 'Badge'), ('milestone', 'Milestone')], max_length=9)),
-                ('key', models.CharField(db_collation='C', help_text="The badge's or milestone's key, or the level's number.", max_length=80)),
-                ('xp', models.BigIntegerField(default=0)),
-                ('coins', models.BigIntegerField(default=0)),
-                ('tokens', models.BigIntegerField(default=0)),
-                ('cause', models.CharField(db_collation='C', max_length=40)),
-                ('cause_type', models.CharField(max_length=20)),
-                ('reason', models.CharField(blank=True, help_text='Where it was given by hand.', max_length=500)),
-                ('rule_version', models.PositiveIntegerField()),
-                ('granted_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("level", "Level"), ("badge", "Badge"), ("milestone", "Milestone")], max_length=9
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        db_collation="C",
+                        help_text="The badge's or milestone's key, or the level's number.",
+                        max_length=80,
+                    ),
+                ),
+                ("xp", models.BigIntegerField(default=0)),
+                ("coins", models.BigIntegerField(default=0)),
+                ("tokens", models.BigIntegerField(default=0)),
+                ("cause", models.CharField(db_collation="C", max_length=40)),
+                ("cause_type", models.CharField(max_length=20)),
+                ("reason", models.CharField(blank=True, help_text="Where it was given by hand.", max_length=500)),
+                ("rule_version", models.PositiveIntegerField()),
+                ("granted_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['app', 'cause'], name='grant_of_cause'), models.Index(fields=['app', 'kind', 'key'], name='grant_by_key')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('revoked_at', None)), fields=('app', 'user_id', 'kind', 'key'), name='grant_once')],
+                "indexes": [
+                    models.Index(fields=["app", "cause"], name="grant_of_cause"),
+                    models.Index(fields=["app", "kind", "key"], name="grant_by_key"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("app", "user_id", "kind", "key"),
+                        name="grant_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Level',
+            name="Level",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=120)),
-                ('xp_threshold', models.BigIntegerField()),
-                ('coins', models.BigIntegerField(default=0)),
-                ('tokens', models.BigIntegerField(default=0)),
-                ('badge_key', models.CharField(blank=True, max_length=80)),
-                ('perks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, size=None)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='levels', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("level", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=120)),
+                ("xp_threshold", models.BigIntegerField()),
+                ("coins", models.BigIntegerField(default=0)),
+                ("tokens", models.BigIntegerField(default=0)),
+                ("badge_key", models.CharField(blank=True, max_length=80)),
+                (
+                    "perks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200), blank=True, default=list, size=None
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="levels", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'level'), name='level_number'), models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('app', 'xp_threshold'), name='level_threshold')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("app", "level"), name="level_number"),
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("app", "xp_threshold"),
+                        name="level_threshold",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Milestone',
+            name="Milestone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(db_collation='C', max_length=80)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('metric', models.CharField(choices=[('xp', 'XP'), ('coinsEarned', 'Coins earned'), ('events', 'Events'), ('conversions', 'Conversions')], max_length=12)),
-                ('threshold', models.BigIntegerField()),
-                ('coins', models.BigIntegerField(default=0)),
-                ('tokens', models.BigIntegerField(default=0)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='milestones', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(db_collation="C", max_length=80)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                (
+                    "metric",
+                    models.CharField(
+                        choices=[
+                            ("xp", "XP"),
+                            ("coinsEarned", "Coins earned"),
+                            ("events", "Events"),
+                            ("conversions", "Conversions"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("threshold", models.BigIntegerField()),
+                ("coins", models.BigIntegerField(default=0)),
+                ("tokens", models.BigIntegerField(default=0)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="milestones", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'key'), name='milestone_key')],
+                "constraints": [models.UniqueConstraint(fields=("app", "key"), name="milestone_key")],
             },
         ),
         migrations.CreateModel(
-            name='ReferralCount',
+            name="ReferralCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('conversion_id', models.CharField(db_collation='C', max_length=40)),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('day', models.DateField(help_text="Of the app's zone.")),
-                ('at', models.DateTimeField()),
-                ('reversed_at', models.DateTimeField(null=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("conversion_id", models.CharField(db_collation="C", max_length=40)),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("day", models.DateField(help_text="Of the app's zone.")),
+                ("at", models.DateTimeField()),
+                ("reversed_at", models.DateTimeField(null=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'conversion_id'), name='referral_count_once')],
+                "constraints": [models.UniqueConstraint(fields=("app", "conversion_id"), name="referral_count_once")],
             },
         ),
         migrations.CreateModel(
-            name='RuleChange',
+            name="RuleChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('noun', models.CharField(help_text='action, level, badge, milestone or settings', max_length=12)),
-                ('key', models.CharField(max_length=80)),
-                ('before', incenta.events.models.OrderedJSONField(null=True)),
-                ('after', incenta.events.models.OrderedJSONField(null=True)),
-                ('actor', models.CharField(blank=True, max_length=60)),
-                ('created_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rule_changes', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField()),
+                ("noun", models.CharField(help_text="action, level, badge, milestone or settings", max_length=12)),
+                ("key", models.CharField(max_length=80)),
+                ("before", incenta.events.models.OrderedJSONField(null=True)),
+                ("after", incenta.events.models.OrderedJSONField(null=True)),
+                ("actor", models.CharField(blank=True, max_length=60)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rule_changes", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'version'), name='rule_change_version')],
+                "constraints": [models.UniqueConstraint(fields=("app", "version"), name="rule_change_version")],
             },
         ),
         migrations.CreateModel(
-            name='Standing',
+            name="Standing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('level', models.PositiveIntegerField(default=0)),
-                ('paid_levels', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), default=list, help_text='Levels whose reward was given.', size=None)),
-                ('badges', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=80), default=list, size=None)),
-                ('milestones', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=80), default=list, size=None)),
-                ('events', models.PositiveBigIntegerField(default=0)),
-                ('conversions', models.PositiveBigIntegerField(default=0)),
-                ('coins_earned', models.BigIntegerField(default=0, help_text='Ever, less what was taken back; spending does not lower it.')),
-                ('streak', models.PositiveIntegerField(default=0)),
-                ('longest_streak', models.PositiveIntegerField(default=0)),
-                ('streak_day', models.DateField(help_text="The latest day with an event, of the user's zone.", null=True)),
-                ('freezes', models.PositiveSmallIntegerField(default=0)),
-                ('timezone', models.CharField(blank=True, help_text="The user's own; empty: the app's.", max_length=64)),
-                ('visible', models.BooleanField(default=True, help_text='Whether boards show the user.')),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='standings', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("level", models.PositiveIntegerField(default=0)),
+                (
+                    "paid_levels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveIntegerField(),
+                        default=list,
+                        help_text="Levels whose reward was given.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "badges",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=80), default=list, size=None
+                    ),
+                ),
+                (
+                    "milestones",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=80), default=list, size=None
+                    ),
+                ),
+                ("events", models.PositiveBigIntegerField(default=0)),
+                ("conversions", models.PositiveBigIntegerField(default=0)),
+                (
+                    "coins_earned",
+                    models.BigIntegerField(
+                        default=0, help_text="Ever, less what was taken back; spending does not lower it."
+                    ),
+                ),
+                ("streak", models.PositiveIntegerField(default=0)),
+                ("longest_streak", models.PositiveIntegerField(default=0)),
+                (
+                    "streak_day",
+                    models.DateField(help_text="The latest day with an event, of the user's zone.", null=True),
+                ),
+                ("freezes", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "timezone",
+                    models.CharField(blank=True, help_text="The user's own; empty: the app's.", max_length=64),
+                ),
+                ("visible", models.BooleanField(default=True, help_text="Whether boards show the user.")),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="standings",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('app', 'user_id'), name='standing_once')],
+                "constraints": [models.UniqueConstraint(fields=("app", "user_id"), name="standing_once")],
             },
         ),
     ]

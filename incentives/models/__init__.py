@@ -9,7 +9,7 @@ from .board import BoardBlock, BoardBucket, BoardDelta, BoardScore, Period, Refe
 from .catalog import Item, ItemCode, ItemRedemption, ItemStock
 from .event_import import EventImport
 from .ledger_check import LedgerCheck
-from .rulebook import Action, Badge, Level, Milestone, RuleChange, Rulebook
+from .rulebook import Action, Badge, Level, Milestone, Rulebook, RuleChange
 
 __all__ = [
     "Action",

@@ -13,21 +13,32 @@ class Activity(models.Model):
     """One event of one user: recorded once, rewarded or told why not. Its key is the client's for ever."""
 
     id = IdField(prefix="evt")
-    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="activities", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.PROTECT, related_name="activities", db_constraint=False, db_index=False
+    )
     user_id = models.CharField(max_length=255, db_collation="C")
     action_key = models.CharField(max_length=80, db_collation="C")
     idempotency_key = models.CharField(max_length=255, null=True, db_collation="C")
     request_hash = models.CharField(max_length=32, db_collation="C")
-    cause = models.CharField(max_length=40, null=True, db_collation="C", help_text="The referral, click or conversion that fired it by itself.")
+    cause = models.CharField(
+        max_length=40,
+        null=True,
+        db_collation="C",
+        help_text="The referral, click or conversion that fired it by itself.",
+    )
     xp = models.BigIntegerField(default=0, help_text="Awarded by the action itself.")
     coins = models.BigIntegerField(default=0)
     tokens = models.BigIntegerField(default=0)
-    not_awarded = models.CharField(max_length=12, null=True)  # noqa: DJ001 - null: awarded
+    not_awarded = models.CharField(max_length=12, null=True)
     retry_at = models.DateTimeField(null=True)
-    outcome = OrderedJSONField(help_text="The rest of the first answer: balances, level, badges, milestones, bonus, streak.")
+    outcome = OrderedJSONField(
+        help_text="The rest of the first answer: balances, level, badges, milestones, bonus, streak."
+    )
     metadata = models.JSONField(default=dict)
     rule_version = models.PositiveIntegerField()
-    wallet_seq = models.BigIntegerField(default=0, help_text="How many transfers the wallet had had: what it gave follows.")
+    wallet_seq = models.BigIntegerField(
+        default=0, help_text="How many transfers the wallet had had: what it gave follows."
+    )
     occurred_at = models.DateTimeField()
     day = models.DateField(help_text="Of the user's zone.")
     reversed_at = models.DateTimeField(null=True)
@@ -35,8 +46,12 @@ class Activity(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["app", "idempotency_key"], condition=Q(idempotency_key__isnull=False), name="activity_key"),
-            models.UniqueConstraint(fields=["app", "cause", "action_key"], condition=Q(cause__isnull=False), name="activity_once_a_cause"),
+            models.UniqueConstraint(
+                fields=["app", "idempotency_key"], condition=Q(idempotency_key__isnull=False), name="activity_key"
+            ),
+            models.UniqueConstraint(
+                fields=["app", "cause", "action_key"], condition=Q(cause__isnull=False), name="activity_once_a_cause"
+            ),
         ]
         indexes = [
             models.Index(fields=["app", "user_id", "action_key", "occurred_at"], name="activity_of_user"),
@@ -66,7 +81,9 @@ class ActionTally(models.Model):
 class Standing(models.Model):
     """Where a user stands beside the balances. Changed only under the user's wallet lock."""
 
-    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="standings", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.PROTECT, related_name="standings", db_constraint=False, db_index=False
+    )
     user_id = models.CharField(max_length=255, db_collation="C")
     level = models.PositiveIntegerField(default=0)
     paid_levels = ArrayField(models.PositiveIntegerField(), default=list, help_text="Levels whose reward was given.")
@@ -74,7 +91,9 @@ class Standing(models.Model):
     milestones = ArrayField(models.CharField(max_length=80), default=list)
     events = models.PositiveBigIntegerField(default=0)
     conversions = models.PositiveBigIntegerField(default=0)
-    coins_earned = models.BigIntegerField(default=0, help_text="Ever, less what was taken back; spending does not lower it.")
+    coins_earned = models.BigIntegerField(
+        default=0, help_text="Ever, less what was taken back; spending does not lower it."
+    )
     streak = models.PositiveIntegerField(default=0)
     longest_streak = models.PositiveIntegerField(default=0)
     streak_day = models.DateField(null=True, help_text="The latest day with an event, of the user's zone.")
@@ -100,7 +119,9 @@ class Grant(models.Model):
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="grants", db_constraint=False, db_index=False)
     user_id = models.CharField(max_length=255, db_collation="C")
     kind = models.CharField(max_length=9, choices=Kind.choices)
-    key = models.CharField(max_length=80, db_collation="C", help_text="The badge's or milestone's key, or the level's number.")
+    key = models.CharField(
+        max_length=80, db_collation="C", help_text="The badge's or milestone's key, or the level's number."
+    )
     xp = models.BigIntegerField(default=0)
     coins = models.BigIntegerField(default=0)
     tokens = models.BigIntegerField(default=0)
@@ -108,13 +129,17 @@ class Grant(models.Model):
     cause_type = models.CharField(max_length=20)
     reason = models.CharField(max_length=500, blank=True, help_text="Where it was given by hand.")
     rule_version = models.PositiveIntegerField()
-    wallet_seq = models.BigIntegerField(default=0, help_text="How many transfers the wallet had had: what it gave follows.")
+    wallet_seq = models.BigIntegerField(
+        default=0, help_text="How many transfers the wallet had had: what it gave follows."
+    )
     granted_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["app", "user_id", "kind", "key"], condition=Q(revoked_at=None), name="grant_once"),
+            models.UniqueConstraint(
+                fields=["app", "user_id", "kind", "key"], condition=Q(revoked_at=None), name="grant_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["app", "cause"], name="grant_of_cause"),

@@ -51,8 +51,16 @@ class BoardScore(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "period", "start", "user_id"], name="board_score_once")]
         indexes = [
-            models.Index(fields=["app", "period", "start", "-xp", "xp_at", "user_id"], name="board_by_xp", condition=Q(visible=True)),
-            models.Index(fields=["app", "period", "start", "-coins", "coins_at", "user_id"], name="board_by_coins", condition=Q(visible=True)),
+            models.Index(
+                fields=["app", "period", "start", "-xp", "xp_at", "user_id"],
+                name="board_by_xp",
+                condition=Q(visible=True),
+            ),
+            models.Index(
+                fields=["app", "period", "start", "-coins", "coins_at", "user_id"],
+                name="board_by_coins",
+                condition=Q(visible=True),
+            ),
             models.Index(
                 fields=["app", "period", "start", "-referrals", "referrals_at", "user_id"],
                 name="board_by_referrals",

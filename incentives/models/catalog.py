@@ -59,7 +59,7 @@ class ItemCode(models.Model):
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="codes", db_index=False)
     code = models.CharField(max_length=64, db_collation="C")
     code_key = models.CharField(max_length=64, db_collation="C", help_text="As it is compared: without regard to case.")
-    redemption_id = models.CharField(max_length=40, null=True, db_collation="C")  # noqa: DJ001 - null: free
+    redemption_id = models.CharField(max_length=40, null=True, db_collation="C")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "code_key"], name="item_code_unique")]
@@ -77,24 +77,30 @@ class RedemptionStatus(models.TextChoices):
 
 class ItemRedemption(models.Model):
     id = IdField(prefix="rdm")
-    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="item_redemptions", db_constraint=False, db_index=False)
-    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.PROTECT, related_name="item_redemptions", db_constraint=False, db_index=False
+    )
+    item = models.ForeignKey(
+        Item, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False, db_index=False
+    )
     user_id = models.CharField(max_length=255, db_collation="C")
     coin_cost = models.BigIntegerField()
     token_cost = models.BigIntegerField()
     status = models.CharField(max_length=9, choices=RedemptionStatus.choices)
-    code = models.CharField(max_length=64, null=True, db_collation="C")  # noqa: DJ001 - null: the item has no code
-    code_key = models.CharField(max_length=64, null=True, db_collation="C")  # noqa: DJ001
+    code = models.CharField(max_length=64, null=True, db_collation="C")
+    code_key = models.CharField(max_length=64, null=True, db_collation="C")
     took_stock = models.BooleanField()
-    coin_transfer_id = models.CharField(max_length=40, null=True, db_collation="C")  # noqa: DJ001 - null: cost nothing
-    token_transfer_id = models.CharField(max_length=40, null=True, db_collation="C")  # noqa: DJ001
+    coin_transfer_id = models.CharField(max_length=40, null=True, db_collation="C")
+    token_transfer_id = models.CharField(max_length=40, null=True, db_collation="C")
     redeemed_at = models.DateTimeField()
     fulfilled_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["app", "code_key"], condition=Q(code_key__isnull=False), name="item_redemption_code"),
+            models.UniqueConstraint(
+                fields=["app", "code_key"], condition=Q(code_key__isnull=False), name="item_redemption_code"
+            ),
         ]
         indexes = [
             models.Index(fields=["app", "-redeemed_at", "-id"], name="item_redemption_newest"),

@@ -30,7 +30,9 @@ class Rulebook(models.Model):
     tokens_expire_unit = models.CharField(max_length=5, choices=ExpiryUnit.choices, default=ExpiryUnit.DAY)
     tokens_expire_round = models.CharField(max_length=5, choices=ExpiryRound.choices, default=ExpiryRound.NONE)
     streak_freezes = models.PositiveSmallIntegerField(default=0, help_text="Freezes a user starts with.")
-    streak_freeze_every = models.PositiveSmallIntegerField(null=True, blank=True, help_text="One more freeze after so many days in a row.")
+    streak_freeze_every = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="One more freeze after so many days in a row."
+    )
     streak_freezes_most = models.PositiveSmallIntegerField(default=5)
 
     def __str__(self) -> str:
@@ -104,7 +106,9 @@ class Level(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["app", "level"], name="level_number"),
-            models.UniqueConstraint(fields=["app", "xp_threshold"], name="level_threshold", deferrable=models.Deferrable.DEFERRED),
+            models.UniqueConstraint(
+                fields=["app", "xp_threshold"], name="level_threshold", deferrable=models.Deferrable.DEFERRED
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,7 +121,9 @@ class Badge(models.Model):
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=500, blank=True)
     icon = models.CharField(max_length=500, blank=True)
-    criteria = OrderedJSONField(null=True, help_text="{actionKey, count}, {xp}, {level}, {streakDays}, {referrals}; null: by hand only.")
+    criteria = OrderedJSONField(
+        null=True, help_text="{actionKey, count}, {xp}, {level}, {streakDays}, {referrals}; null: by hand only."
+    )
     xp = models.BigIntegerField(default=0)
     coins = models.BigIntegerField(default=0)
     active = models.BooleanField(default=True)

@@ -10,7 +10,6 @@ from incenta.api.lists import FilterSet, ListView
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-
 from referrals import campaigns
 from referrals.models import Campaign
 from referrals.models.campaign import (
@@ -33,7 +32,9 @@ class Whole(Serializer):
 
     def to_internal_value(self, data):
         if isinstance(data, dict):
-            missing = [name for name, ours in self._known_names.items() if self.fields[ours].required and name not in data]
+            missing = [
+                name for name, ours in self._known_names.items() if self.fields[ours].required and name not in data
+            ]
             if missing:
                 raise serializers.ValidationError({name: ["This field is required."] for name in missing})
         return super().to_internal_value(data)

@@ -9,7 +9,6 @@ from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, che
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-
 from referrals import codes, converting, faces, reversing, stats, userstats
 from referrals.models import Conversion
 
@@ -32,7 +31,9 @@ class ConversionFilters(FilterSet):
     referrerId = TextFilter(field_name="referrer_id")
     externalId = TextFilter(field_name="external_id")
     # PENDING and CLICKED are states of a code that has not converted: known words, and no conversion is in them
-    status = django_filters.ChoiceFilter(choices=[(s, s) for s in ("CONVERTED", "FLAGGED", "REVERSED", "PENDING", "CLICKED")])
+    status = django_filters.ChoiceFilter(
+        choices=[(s, s) for s in ("CONVERTED", "FLAGGED", "REVERSED", "PENDING", "CLICKED")]
+    )
     to = MomentFilter(field_name="converted_at", lookup_expr="lt")
 
     class Meta:

@@ -11,7 +11,6 @@ from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-
 from referrals import codes, faces, referring, stats
 from referrals.models import Referral
 from referrals.models.campaign import CampaignStatus
@@ -55,7 +54,9 @@ class ReferralFilters(FilterSet):
         return queryset.exclude(campaign__in=ended) if value in OPEN else queryset
 
     def find(self, queryset, name, value):
-        return queryset.filter(Q(code_key__startswith=codes.key_of(value)) | Q(referrer_id=value) | Q(referee_id=value) | Q(pk=value))
+        return queryset.filter(
+            Q(code_key__startswith=codes.key_of(value)) | Q(referrer_id=value) | Q(referee_id=value) | Q(pk=value)
+        )
 
 
 class ReferralFace:
@@ -147,4 +148,8 @@ class Clicks(ApiView):
 
     def post(self, request):
         asked = ClickInput.parse(request.data)
-        return Response(referring.click(request.app, code=asked["referral_code"], referee_id=asked.get("referee_id"), actor=request.api_key.pk))
+        return Response(
+            referring.click(
+                request.app, code=asked["referral_code"], referee_id=asked.get("referee_id"), actor=request.api_key.pk
+            )
+        )

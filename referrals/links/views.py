@@ -55,7 +55,9 @@ def follow(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _purpose(request: HttpRequest) -> str:
-    return (request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or request.headers.get("X-Moz") or "").lower()
+    return (
+        request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or request.headers.get("X-Moz") or ""
+    ).lower()
 
 
 def with_code(landing_url: str, code: str) -> str:

@@ -3,388 +3,865 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import incenta.events.models
 import incenta.ids
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', incenta.ids.IdField(prefix='camp', serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('declared_status', models.CharField(choices=[('DRAFT', 'Draft'), ('ACTIVE', 'Active'), ('PAUSED', 'Paused'), ('SCHEDULED', 'Scheduled'), ('EXPIRED', 'Ended')], default='DRAFT', max_length=10)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('referral_type', models.CharField(choices=[('ONE_SIDED', 'One-sided'), ('TWO_SIDED', 'Two-sided'), ('MULTI_LEVEL', 'Multi-level')], default='ONE_SIDED', max_length=12)),
-                ('reward_model', models.CharField(choices=[('FIXED', 'Fixed amount'), ('PERCENTAGE', 'Percentage'), ('TIERED', 'Tiered')], default='FIXED', max_length=12)),
-                ('currency', models.CharField(max_length=3)),
-                ('reward_value', models.DecimalField(decimal_places=6, default=0, help_text='Major units, or percent.', max_digits=20)),
-                ('reward_cap', models.DecimalField(blank=True, decimal_places=6, help_text='Most for one conversion.', max_digits=20, null=True)),
-                ('referee_reward_value', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('level2_reward_value', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('level2_reward_cap', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('tier_reward_model', models.CharField(choices=[('FIXED', 'Fixed amount'), ('PERCENTAGE', 'Percentage')], default='FIXED', max_length=12)),
-                ('tiers', models.JSONField(blank=True, default=list)),
-                ('budget', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('budget_policy', models.CharField(choices=[('STOP', 'Stop rewarding'), ('HOLD', 'Hold rewards until the budget is raised')], default='STOP', max_length=4)),
-                ('max_rewards_per_referrer', models.PositiveIntegerField(blank=True, null=True)),
-                ('first_time_user_only', models.BooleanField(default=True)),
-                ('start_at', models.DateTimeField(blank=True, null=True)),
-                ('end_at', models.DateTimeField(blank=True, null=True)),
-                ('conversion_window_days', models.PositiveIntegerField(blank=True, null=True)),
-                ('hold_days', models.PositiveIntegerField(default=0)),
-                ('claim_within_days', models.PositiveIntegerField(blank=True, null=True)),
-                ('reward_expiration_days', models.PositiveIntegerField(blank=True, null=True)),
-                ('code_prefix', models.CharField(blank=True, max_length=12)),
-                ('code_format', models.CharField(choices=[('RANDOM', 'Random'), ('USERNAME', 'From the username'), ('EMAIL_PREFIX', 'From the e-mail address')], default='RANDOM', max_length=12)),
-                ('landing_url', models.URLField(blank=True, max_length=2000)),
-                ('fulfillment_type', models.CharField(choices=[('DISCOUNT_CODE', 'Discount code'), ('COUPON_CODE', 'Coupon code'), ('MANUAL', 'Paid by hand'), ('AUTOMATED', 'Approved by itself'), ('GIFT_CARD', 'Gift card'), ('CUSTOM', 'Custom'), ('COINS', 'Coins')], default='MANUAL', max_length=16)),
-                ('discount', incenta.events.models.OrderedJSONField(blank=True, null=True)),
-                ('fraud_mode', models.CharField(choices=[('monitor', 'Monitor'), ('hold', 'Hold'), ('block', 'Block')], default='hold', max_length=8)),
-                ('hold_at', models.PositiveSmallIntegerField(default=50, help_text='Risk score from which what was earned is held.')),
-                ('block_at', models.PositiveSmallIntegerField(default=80, help_text='Risk score from which mode block refuses.')),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='campaigns', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="camp", serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "declared_status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("ACTIVE", "Active"),
+                            ("PAUSED", "Paused"),
+                            ("SCHEDULED", "Scheduled"),
+                            ("EXPIRED", "Ended"),
+                        ],
+                        default="DRAFT",
+                        max_length=10,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "referral_type",
+                    models.CharField(
+                        choices=[
+                            ("ONE_SIDED", "One-sided"),
+                            ("TWO_SIDED", "Two-sided"),
+                            ("MULTI_LEVEL", "Multi-level"),
+                        ],
+                        default="ONE_SIDED",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "reward_model",
+                    models.CharField(
+                        choices=[("FIXED", "Fixed amount"), ("PERCENTAGE", "Percentage"), ("TIERED", "Tiered")],
+                        default="FIXED",
+                        max_length=12,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "reward_value",
+                    models.DecimalField(
+                        decimal_places=6, default=0, help_text="Major units, or percent.", max_digits=20
+                    ),
+                ),
+                (
+                    "reward_cap",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, help_text="Most for one conversion.", max_digits=20, null=True
+                    ),
+                ),
+                ("referee_reward_value", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                ("level2_reward_value", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                ("level2_reward_cap", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                (
+                    "tier_reward_model",
+                    models.CharField(
+                        choices=[("FIXED", "Fixed amount"), ("PERCENTAGE", "Percentage")],
+                        default="FIXED",
+                        max_length=12,
+                    ),
+                ),
+                ("tiers", models.JSONField(blank=True, default=list)),
+                ("budget", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                (
+                    "budget_policy",
+                    models.CharField(
+                        choices=[("STOP", "Stop rewarding"), ("HOLD", "Hold rewards until the budget is raised")],
+                        default="STOP",
+                        max_length=4,
+                    ),
+                ),
+                ("max_rewards_per_referrer", models.PositiveIntegerField(blank=True, null=True)),
+                ("first_time_user_only", models.BooleanField(default=True)),
+                ("start_at", models.DateTimeField(blank=True, null=True)),
+                ("end_at", models.DateTimeField(blank=True, null=True)),
+                ("conversion_window_days", models.PositiveIntegerField(blank=True, null=True)),
+                ("hold_days", models.PositiveIntegerField(default=0)),
+                ("claim_within_days", models.PositiveIntegerField(blank=True, null=True)),
+                ("reward_expiration_days", models.PositiveIntegerField(blank=True, null=True)),
+                ("code_prefix", models.CharField(blank=True, max_length=12)),
+                (
+                    "code_format",
+                    models.CharField(
+                        choices=[
+                            ("RANDOM", "Random"),
+                            ("USERNAME", "From the username"),
+                            ("EMAIL_PREFIX", "From the e-mail address"),
+                        ],
+                        default="RANDOM",
+                        max_length=12,
+                    ),
+                ),
+                ("landing_url", models.URLField(blank=True, max_length=2000)),
+                (
+                    "fulfillment_type",
+                    models.CharField(
+                        choices=[
+                            ("DISCOUNT_CODE", "Discount code"),
+                            ("COUPON_CODE", "Coupon code"),
+                            ("MANUAL", "Paid by hand"),
+                            ("AUTOMATED", "Approved by itself"),
+                            ("GIFT_CARD", "Gift card"),
+                            ("CUSTOM", "Custom"),
+                            ("COINS", "Coins"),
+                        ],
+                        default="MANUAL",
+                        max_length=16,
+                    ),
+                ),
+                ("discount", incenta.events.models.OrderedJSONField(blank=True, null=True)),
+                (
+                    "fraud_mode",
+                    models.CharField(
+                        choices=[("monitor", "Monitor"), ("hold", "Hold"), ("block", "Block")],
+                        default="hold",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "hold_at",
+                    models.PositiveSmallIntegerField(
+                        default=50, help_text="Risk score from which what was earned is held."
+                    ),
+                ),
+                (
+                    "block_at",
+                    models.PositiveSmallIntegerField(default=80, help_text="Risk score from which mode block refuses."),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="campaigns", to="accounts.app"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CampaignTotal',
+            name="CampaignTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('clicks', models.BigIntegerField(default=0)),
-                ('conversions', models.BigIntegerField(default=0, help_text='Level 1, neither flagged nor wholly reversed.')),
-                ('flagged', models.BigIntegerField(default=0, help_text='Conversions that wait for review.')),
-                ('reward_minor', models.BigIntegerField(default=0, help_text='What the rewards of the counted conversions are worth now.')),
-                ('campaign_id', models.CharField(db_collation='C', max_length=40)),
-                ('asset', models.CharField(max_length=5)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("referrals", models.BigIntegerField(default=0)),
+                ("clicks", models.BigIntegerField(default=0)),
+                (
+                    "conversions",
+                    models.BigIntegerField(default=0, help_text="Level 1, neither flagged nor wholly reversed."),
+                ),
+                ("flagged", models.BigIntegerField(default=0, help_text="Conversions that wait for review.")),
+                (
+                    "reward_minor",
+                    models.BigIntegerField(
+                        default=0, help_text="What the rewards of the counted conversions are worth now."
+                    ),
+                ),
+                ("campaign_id", models.CharField(db_collation="C", max_length=40)),
+                ("asset", models.CharField(max_length=5)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CampaignVersion',
+            name="CampaignVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('rules', incenta.events.models.OrderedJSONField(help_text='Every field of the campaign, as the API writes it.')),
-                ('changed', incenta.events.models.OrderedJSONField(default=dict, help_text='Field → [before, after].')),
-                ('actor', models.CharField(blank=True, max_length=60)),
-                ('created_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='referrals.campaign')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "rules",
+                    incenta.events.models.OrderedJSONField(
+                        help_text="Every field of the campaign, as the API writes it."
+                    ),
+                ),
+                ("changed", incenta.events.models.OrderedJSONField(default=dict, help_text="Field → [before, after].")),
+                ("actor", models.CharField(blank=True, max_length=60)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.app"),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="referrals.campaign"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Referral',
+            name="Referral",
             fields=[
-                ('id', incenta.ids.IdField(prefix='ref', serialize=False)),
-                ('code', models.CharField(db_collation='C', help_text='As it is shown.', max_length=40)),
-                ('code_key', models.CharField(db_collation='C', help_text='As it is compared: without regard to case.', max_length=40)),
-                ('slug', models.CharField(db_collation='C', help_text='The short link: the code, or where another app has it, the code and more.', max_length=48, unique=True)),
-                ('referrer_id', models.CharField(db_collation='C', max_length=255)),
-                ('referee_id', models.CharField(db_collation='C', max_length=255, null=True)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('CLICKED', 'Clicked'), ('CONVERTED', 'Converted'), ('EXPIRED', 'Expired'), ('FLAGGED', 'Flagged')], default='PENDING', max_length=10)),
-                ('is_flagged', models.BooleanField(default=False)),
-                ('risk_score', models.PositiveSmallIntegerField(null=True)),
-                ('warning', models.CharField(max_length=200, null=True)),
-                ('reasons', models.JSONField(null=True)),
-                ('rule_version', models.PositiveIntegerField()),
-                ('metadata', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='referrals', to='accounts.app')),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='referrals', to='referrals.campaign')),
+                ("id", incenta.ids.IdField(prefix="ref", serialize=False)),
+                ("code", models.CharField(db_collation="C", help_text="As it is shown.", max_length=40)),
+                (
+                    "code_key",
+                    models.CharField(
+                        db_collation="C", help_text="As it is compared: without regard to case.", max_length=40
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        db_collation="C",
+                        help_text="The short link: the code, or where another app has it, the code and more.",
+                        max_length=48,
+                        unique=True,
+                    ),
+                ),
+                ("referrer_id", models.CharField(db_collation="C", max_length=255)),
+                ("referee_id", models.CharField(db_collation="C", max_length=255, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("CLICKED", "Clicked"),
+                            ("CONVERTED", "Converted"),
+                            ("EXPIRED", "Expired"),
+                            ("FLAGGED", "Flagged"),
+                        ],
+                        default="PENDING",
+                        max_length=10,
+                    ),
+                ),
+                ("is_flagged", models.BooleanField(default=False)),
+                ("risk_score", models.PositiveSmallIntegerField(null=True)),
+                ("warning", models.CharField(max_length=200, null=True)),
+                ("reasons", models.JSONField(null=True)),
+                ("rule_version", models.PositiveIntegerField()),
+                ("metadata", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="referrals",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="referrals",
+                        to="referrals.campaign",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Conversion',
+            name="Conversion",
             fields=[
-                ('id', incenta.ids.IdField(prefix='conv', serialize=False)),
-                ('referrer_id', models.CharField(db_collation='C', max_length=255)),
-                ('referee_id', models.CharField(db_collation='C', max_length=255)),
-                ('status', models.CharField(choices=[('CONVERTED', 'Converted'), ('FLAGGED', 'Flagged'), ('REVERSED', 'Reversed')], max_length=10)),
-                ('amount_minor', models.BigIntegerField(null=True)),
-                ('reversed_minor', models.BigIntegerField(default=0)),
-                ('currency', models.CharField(max_length=3)),
-                ('reward_minor', models.BigIntegerField(default=0, help_text="What the referrer's reward was at first, in minor units of its asset.")),
-                ('reward_asset', models.CharField(max_length=5)),
-                ('external_id', models.CharField(db_collation='C', help_text="The client's order.", max_length=255, null=True)),
-                ('request_hash', models.CharField(db_collation='C', help_text='Of the body: the same order sent again answers as at first.', max_length=32)),
-                ('first_time', models.BooleanField(help_text='Counted under the rule that a friend converts once in a campaign.')),
-                ('risk_score', models.PositiveSmallIntegerField(null=True)),
-                ('warning', models.CharField(max_length=200, null=True)),
-                ('reasons', models.JSONField(null=True)),
-                ('rule_version', models.PositiveIntegerField()),
-                ('metadata', models.JSONField(default=dict)),
-                ('trace', incenta.events.models.OrderedJSONField(default=dict, help_text='Why it was rewarded as it was: rules considered, values read, caps hit.')),
-                ('converted_at', models.DateTimeField(help_text='When it happened; all windows go by it.')),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='conversions', to='accounts.app')),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='conversions', to='referrals.campaign')),
-                ('referral', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='conversion_set', to='referrals.referral')),
+                ("id", incenta.ids.IdField(prefix="conv", serialize=False)),
+                ("referrer_id", models.CharField(db_collation="C", max_length=255)),
+                ("referee_id", models.CharField(db_collation="C", max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("CONVERTED", "Converted"), ("FLAGGED", "Flagged"), ("REVERSED", "Reversed")],
+                        max_length=10,
+                    ),
+                ),
+                ("amount_minor", models.BigIntegerField(null=True)),
+                ("reversed_minor", models.BigIntegerField(default=0)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "reward_minor",
+                    models.BigIntegerField(
+                        default=0, help_text="What the referrer's reward was at first, in minor units of its asset."
+                    ),
+                ),
+                ("reward_asset", models.CharField(max_length=5)),
+                (
+                    "external_id",
+                    models.CharField(db_collation="C", help_text="The client's order.", max_length=255, null=True),
+                ),
+                (
+                    "request_hash",
+                    models.CharField(
+                        db_collation="C",
+                        help_text="Of the body: the same order sent again answers as at first.",
+                        max_length=32,
+                    ),
+                ),
+                (
+                    "first_time",
+                    models.BooleanField(help_text="Counted under the rule that a friend converts once in a campaign."),
+                ),
+                ("risk_score", models.PositiveSmallIntegerField(null=True)),
+                ("warning", models.CharField(max_length=200, null=True)),
+                ("reasons", models.JSONField(null=True)),
+                ("rule_version", models.PositiveIntegerField()),
+                ("metadata", models.JSONField(default=dict)),
+                (
+                    "trace",
+                    incenta.events.models.OrderedJSONField(
+                        default=dict,
+                        help_text="Why it was rewarded as it was: rules considered, values read, caps hit.",
+                    ),
+                ),
+                ("converted_at", models.DateTimeField(help_text="When it happened; all windows go by it.")),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conversions",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conversions",
+                        to="referrals.campaign",
+                    ),
+                ),
+                (
+                    "referral",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conversion_set",
+                        to="referrals.referral",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Click',
+            name="Click",
             fields=[
-                ('id', incenta.ids.IdField(prefix='click', serialize=False)),
-                ('referee_id', models.CharField(db_collation='C', max_length=255, null=True)),
-                ('clicked_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='clicks', to='accounts.app')),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='clicks', to='referrals.campaign')),
-                ('referral', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='click_set', to='referrals.referral')),
+                ("id", incenta.ids.IdField(prefix="click", serialize=False)),
+                ("referee_id", models.CharField(db_collation="C", max_length=255, null=True)),
+                ("clicked_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clicks",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clicks",
+                        to="referrals.campaign",
+                    ),
+                ),
+                (
+                    "referral",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="click_set",
+                        to="referrals.referral",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReferralTotal',
+            name="ReferralTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('clicks', models.BigIntegerField(default=0)),
-                ('conversions', models.BigIntegerField(default=0, help_text='Level 1, neither flagged nor wholly reversed.')),
-                ('flagged', models.BigIntegerField(default=0, help_text='Conversions that wait for review.')),
-                ('reward_minor', models.BigIntegerField(default=0, help_text='What the rewards of the counted conversions are worth now.')),
-                ('referral_id', models.CharField(db_collation='C', max_length=40)),
-                ('asset', models.CharField(max_length=5)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("referrals", models.BigIntegerField(default=0)),
+                ("clicks", models.BigIntegerField(default=0)),
+                (
+                    "conversions",
+                    models.BigIntegerField(default=0, help_text="Level 1, neither flagged nor wholly reversed."),
+                ),
+                ("flagged", models.BigIntegerField(default=0, help_text="Conversions that wait for review.")),
+                (
+                    "reward_minor",
+                    models.BigIntegerField(
+                        default=0, help_text="What the rewards of the counted conversions are worth now."
+                    ),
+                ),
+                ("referral_id", models.CharField(db_collation="C", max_length=40)),
+                ("asset", models.CharField(max_length=5)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reversal',
+            name="Reversal",
             fields=[
-                ('id', incenta.ids.IdField(prefix='rev', serialize=False)),
-                ('amount_minor', models.BigIntegerField(null=True)),
-                ('reason', models.CharField(max_length=500)),
-                ('effects', incenta.events.models.OrderedJSONField()),
-                ('actor', models.CharField(blank=True, max_length=60)),
-                ('created_at', models.DateTimeField()),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
-                ('conversion', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='referrals.conversion')),
+                ("id", incenta.ids.IdField(prefix="rev", serialize=False)),
+                ("amount_minor", models.BigIntegerField(null=True)),
+                ("reason", models.CharField(max_length=500)),
+                ("effects", incenta.events.models.OrderedJSONField()),
+                ("actor", models.CharField(blank=True, max_length=60)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "conversion",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversals",
+                        to="referrals.conversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reward',
+            name="Reward",
             fields=[
-                ('id', incenta.ids.IdField(prefix='rew', serialize=False)),
-                ('user_id', models.CharField(db_collation='C', max_length=255)),
-                ('side', models.CharField(choices=[('REFERRER', 'Referrer'), ('REFEREE', 'Referee')], max_length=8)),
-                ('level', models.PositiveSmallIntegerField(default=1)),
-                ('asset', models.CharField(help_text='A currency, or COIN.', max_length=5)),
-                ('amount_minor', models.BigIntegerField(help_text='What it was worth at first.')),
-                ('reversed_minor', models.BigIntegerField(default=0, help_text='What has been taken back since.')),
-                ('netted_minor', models.BigIntegerField(default=0, help_text='What of the payout settled an earlier debt.')),
-                ('paid_minor', models.BigIntegerField(help_text='What was paid out, the debt settled; null before.', null=True)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('APPROVED', 'Approved'), ('PAID', 'Paid'), ('CANCELLED', 'Cancelled')], default='PENDING', max_length=10)),
-                ('holds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), default=list, help_text='Reasons to hold, beside the hold period.', size=None)),
-                ('matures_at', models.DateTimeField(help_text='End of the hold period.', null=True)),
-                ('in_budget', models.BooleanField(default=True, help_text="Whether the campaign's spend counts it.")),
-                ('ledger_hold_id', models.CharField(db_collation='C', help_text='The hold of the promise in the ledger.', max_length=40)),
-                ('fulfillment_type', models.CharField(choices=[('DISCOUNT_CODE', 'Discount code'), ('COUPON_CODE', 'Coupon code'), ('MANUAL', 'Paid by hand'), ('AUTOMATED', 'Approved by itself'), ('GIFT_CARD', 'Gift card'), ('CUSTOM', 'Custom'), ('COINS', 'Coins')], max_length=16)),
-                ('fulfillment_reference', models.CharField(max_length=255, null=True)),
-                ('discount', incenta.events.models.OrderedJSONField(help_text='What the code is worth: {type, value}, as the campaign said at the time.', null=True)),
-                ('code', models.CharField(db_collation='C', max_length=64, null=True)),
-                ('code_key', models.CharField(db_collation='C', max_length=64, null=True)),
-                ('rule_version', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('claim_by', models.DateTimeField(null=True)),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('cancel_reason', models.CharField(max_length=500, null=True)),
-                ('payout_reference', models.CharField(max_length=255, null=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='accounts.app')),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='referrals.campaign')),
-                ('conversion', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='referrals.conversion')),
-                ('referral', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='referrals.referral')),
+                ("id", incenta.ids.IdField(prefix="rew", serialize=False)),
+                ("user_id", models.CharField(db_collation="C", max_length=255)),
+                ("side", models.CharField(choices=[("REFERRER", "Referrer"), ("REFEREE", "Referee")], max_length=8)),
+                ("level", models.PositiveSmallIntegerField(default=1)),
+                ("asset", models.CharField(help_text="A currency, or COIN.", max_length=5)),
+                ("amount_minor", models.BigIntegerField(help_text="What it was worth at first.")),
+                ("reversed_minor", models.BigIntegerField(default=0, help_text="What has been taken back since.")),
+                (
+                    "netted_minor",
+                    models.BigIntegerField(default=0, help_text="What of the payout settled an earlier debt."),
+                ),
+                (
+                    "paid_minor",
+                    models.BigIntegerField(help_text="What was paid out, the debt settled; null before.", null=True),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("APPROVED", "Approved"),
+                            ("PAID", "Paid"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        default="PENDING",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "holds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12),
+                        default=list,
+                        help_text="Reasons to hold, beside the hold period.",
+                        size=None,
+                    ),
+                ),
+                ("matures_at", models.DateTimeField(help_text="End of the hold period.", null=True)),
+                ("in_budget", models.BooleanField(default=True, help_text="Whether the campaign's spend counts it.")),
+                (
+                    "ledger_hold_id",
+                    models.CharField(
+                        db_collation="C", help_text="The hold of the promise in the ledger.", max_length=40
+                    ),
+                ),
+                (
+                    "fulfillment_type",
+                    models.CharField(
+                        choices=[
+                            ("DISCOUNT_CODE", "Discount code"),
+                            ("COUPON_CODE", "Coupon code"),
+                            ("MANUAL", "Paid by hand"),
+                            ("AUTOMATED", "Approved by itself"),
+                            ("GIFT_CARD", "Gift card"),
+                            ("CUSTOM", "Custom"),
+                            ("COINS", "Coins"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("fulfillment_reference", models.CharField(max_length=255, null=True)),
+                (
+                    "discount",
+                    incenta.events.models.OrderedJSONField(
+                        help_text="What the code is worth: {type, value}, as the campaign said at the time.", null=True
+                    ),
+                ),
+                ("code", models.CharField(db_collation="C", max_length=64, null=True)),
+                ("code_key", models.CharField(db_collation="C", max_length=64, null=True)),
+                ("rule_version", models.PositiveIntegerField()),
+                ("created_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("claim_by", models.DateTimeField(null=True)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("paid_at", models.DateTimeField(null=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("cancel_reason", models.CharField(max_length=500, null=True)),
+                ("payout_reference", models.CharField(max_length=255, null=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to="referrals.campaign",
+                    ),
+                ),
+                (
+                    "conversion",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to="referrals.conversion",
+                    ),
+                ),
+                (
+                    "referral",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to="referrals.referral",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatDay',
+            name="StatDay",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('clicks', models.BigIntegerField(default=0)),
-                ('conversions', models.BigIntegerField(default=0, help_text='Level 1, neither flagged nor wholly reversed.')),
-                ('flagged', models.BigIntegerField(default=0, help_text='Conversions that wait for review.')),
-                ('reward_minor', models.BigIntegerField(default=0, help_text='What the rewards of the counted conversions are worth now.')),
-                ('campaign_id', models.CharField(db_collation='C', max_length=40)),
-                ('asset', models.CharField(max_length=5)),
-                ('day', models.DateField()),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("referrals", models.BigIntegerField(default=0)),
+                ("clicks", models.BigIntegerField(default=0)),
+                (
+                    "conversions",
+                    models.BigIntegerField(default=0, help_text="Level 1, neither flagged nor wholly reversed."),
+                ),
+                ("flagged", models.BigIntegerField(default=0, help_text="Conversions that wait for review.")),
+                (
+                    "reward_minor",
+                    models.BigIntegerField(
+                        default=0, help_text="What the rewards of the counted conversions are worth now."
+                    ),
+                ),
+                ("campaign_id", models.CharField(db_collation="C", max_length=40)),
+                ("asset", models.CharField(max_length=5)),
+                ("day", models.DateField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatDelta',
+            name="StatDelta",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('referrals', models.BigIntegerField(default=0)),
-                ('clicks', models.BigIntegerField(default=0)),
-                ('conversions', models.BigIntegerField(default=0, help_text='Level 1, neither flagged nor wholly reversed.')),
-                ('flagged', models.BigIntegerField(default=0, help_text='Conversions that wait for review.')),
-                ('reward_minor', models.BigIntegerField(default=0, help_text='What the rewards of the counted conversions are worth now.')),
-                ('campaign_id', models.CharField(db_collation='C', max_length=40)),
-                ('referral_id', models.CharField(db_collation='C', max_length=40)),
-                ('asset', models.CharField(max_length=5)),
-                ('day', models.DateField(help_text="Of the app's zone.")),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("referrals", models.BigIntegerField(default=0)),
+                ("clicks", models.BigIntegerField(default=0)),
+                (
+                    "conversions",
+                    models.BigIntegerField(default=0, help_text="Level 1, neither flagged nor wholly reversed."),
+                ),
+                ("flagged", models.BigIntegerField(default=0, help_text="Conversions that wait for review.")),
+                (
+                    "reward_minor",
+                    models.BigIntegerField(
+                        default=0, help_text="What the rewards of the counted conversions are worth now."
+                    ),
+                ),
+                ("campaign_id", models.CharField(db_collation="C", max_length=40)),
+                ("referral_id", models.CharField(db_collation="C", max_length=40)),
+                ("asset", models.CharField(max_length=5)),
+                ("day", models.DateField(help_text="Of the app's zone.")),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CampaignSpend',
+            name="CampaignSpend",
             fields=[
-                ('campaign', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='spend', serialize=False, to='referrals.campaign')),
-                ('promised_minor', models.BigIntegerField(default=0)),
-                ('app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.app')),
+                (
+                    "campaign",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="spend",
+                        serialize=False,
+                        to="referrals.campaign",
+                    ),
+                ),
+                ("promised_minor", models.BigIntegerField(default=0)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.app"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(fields=['app', '-created_at', '-id'], name='campaign_newest'),
+            model_name="campaign",
+            index=models.Index(fields=["app", "-created_at", "-id"], name="campaign_newest"),
         ),
         migrations.AddConstraint(
-            model_name='campaigntotal',
-            constraint=models.UniqueConstraint(fields=('app', 'campaign_id', 'asset'), name='campaign_total_unique'),
+            model_name="campaigntotal",
+            constraint=models.UniqueConstraint(fields=("app", "campaign_id", "asset"), name="campaign_total_unique"),
         ),
         migrations.AddConstraint(
-            model_name='campaignversion',
-            constraint=models.UniqueConstraint(fields=('app', 'campaign', 'number'), name='campaign_version_unique'),
+            model_name="campaignversion",
+            constraint=models.UniqueConstraint(fields=("app", "campaign", "number"), name="campaign_version_unique"),
         ),
         migrations.AddIndex(
-            model_name='referral',
-            index=models.Index(fields=['app', '-created_at', '-id'], name='referral_newest'),
+            model_name="referral",
+            index=models.Index(fields=["app", "-created_at", "-id"], name="referral_newest"),
         ),
         migrations.AddIndex(
-            model_name='referral',
-            index=models.Index(fields=['app', 'referrer_id', '-created_at'], name='referral_by_referrer'),
+            model_name="referral",
+            index=models.Index(fields=["app", "referrer_id", "-created_at"], name="referral_by_referrer"),
         ),
         migrations.AddIndex(
-            model_name='referral',
-            index=models.Index(condition=models.Q(('referee_id__isnull', False)), fields=['app', 'referee_id'], name='referral_by_referee'),
+            model_name="referral",
+            index=models.Index(
+                condition=models.Q(("referee_id__isnull", False)),
+                fields=["app", "referee_id"],
+                name="referral_by_referee",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='referral',
-            constraint=models.UniqueConstraint(fields=('app', 'code_key'), name='referral_code_unique'),
+            model_name="referral",
+            constraint=models.UniqueConstraint(fields=("app", "code_key"), name="referral_code_unique"),
         ),
         migrations.AddConstraint(
-            model_name='referral',
-            constraint=models.UniqueConstraint(fields=('app', 'campaign', 'referrer_id', 'referee_id'), name='referral_one_each', nulls_distinct=False),
+            model_name="referral",
+            constraint=models.UniqueConstraint(
+                fields=("app", "campaign", "referrer_id", "referee_id"), name="referral_one_each", nulls_distinct=False
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversion',
-            index=models.Index(fields=['app', '-converted_at', '-id'], name='conversion_newest'),
+            model_name="conversion",
+            index=models.Index(fields=["app", "-converted_at", "-id"], name="conversion_newest"),
         ),
         migrations.AddIndex(
-            model_name='conversion',
-            index=models.Index(fields=['app', 'campaign', 'referrer_id', 'status'], name='conversion_of_referrer'),
+            model_name="conversion",
+            index=models.Index(fields=["app", "campaign", "referrer_id", "status"], name="conversion_of_referrer"),
         ),
         migrations.AddIndex(
-            model_name='conversion',
-            index=models.Index(fields=['app', 'referee_id', 'campaign'], name='conversion_of_referee'),
+            model_name="conversion",
+            index=models.Index(fields=["app", "referee_id", "campaign"], name="conversion_of_referee"),
         ),
         migrations.AddConstraint(
-            model_name='conversion',
-            constraint=models.UniqueConstraint(fields=('app', 'referral', 'referee_id'), name='conversion_once_a_code'),
+            model_name="conversion",
+            constraint=models.UniqueConstraint(fields=("app", "referral", "referee_id"), name="conversion_once_a_code"),
         ),
         migrations.AddConstraint(
-            model_name='conversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id__isnull', False)), fields=('app', 'external_id'), name='conversion_once_an_order'),
+            model_name="conversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id__isnull", False)),
+                fields=("app", "external_id"),
+                name="conversion_once_an_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('first_time', True)), fields=('app', 'campaign', 'referee_id'), name='conversion_first_time'),
+            model_name="conversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("first_time", True)),
+                fields=("app", "campaign", "referee_id"),
+                name="conversion_first_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversion',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor', None), ('amount_minor__gte', 0), _connector='OR'), name='conversion_amount_not_negative'),
+            model_name="conversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor", None), ("amount_minor__gte", 0), _connector="OR"),
+                name="conversion_amount_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversion',
-            constraint=models.CheckConstraint(condition=models.Q(('reversed_minor', 0), models.Q(('reversed_minor__gt', 0), ('reversed_minor__lte', models.F('amount_minor'))), _connector='OR'), name='conversion_reversed_within'),
+            model_name="conversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("reversed_minor", 0),
+                    models.Q(("reversed_minor__gt", 0), ("reversed_minor__lte", models.F("amount_minor"))),
+                    _connector="OR",
+                ),
+                name="conversion_reversed_within",
+            ),
         ),
         migrations.AddIndex(
-            model_name='click',
-            index=models.Index(fields=['app', 'referral', 'referee_id', '-clicked_at'], name='click_latest'),
+            model_name="click",
+            index=models.Index(fields=["app", "referral", "referee_id", "-clicked_at"], name="click_latest"),
         ),
         migrations.AddConstraint(
-            model_name='referraltotal',
-            constraint=models.UniqueConstraint(fields=('app', 'referral_id', 'asset'), name='referral_total_unique'),
+            model_name="referraltotal",
+            constraint=models.UniqueConstraint(fields=("app", "referral_id", "asset"), name="referral_total_unique"),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(fields=['app', '-created_at', '-id'], name='reward_newest'),
+            model_name="reward",
+            index=models.Index(fields=["app", "-created_at", "-id"], name="reward_newest"),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(fields=['app', 'user_id', '-created_at'], name='reward_of_user'),
+            model_name="reward",
+            index=models.Index(fields=["app", "user_id", "-created_at"], name="reward_of_user"),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(fields=['app', 'campaign', 'user_id'], name='reward_of_campaign_user'),
+            model_name="reward",
+            index=models.Index(fields=["app", "campaign", "user_id"], name="reward_of_campaign_user"),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(condition=models.Q(('fulfillment_type__in', ['AUTOMATED', 'COINS']), ('status', 'PENDING')), fields=['app', 'matures_at'], name='reward_completes'),
+            model_name="reward",
+            index=models.Index(
+                condition=models.Q(("fulfillment_type__in", ["AUTOMATED", "COINS"]), ("status", "PENDING")),
+                fields=["app", "matures_at"],
+                name="reward_completes",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('status', 'APPROVED')), fields=['app', 'expires_at'], name='reward_expires'),
+            model_name="reward",
+            index=models.Index(
+                condition=models.Q(("expires_at__isnull", False), ("status", "APPROVED")),
+                fields=["app", "expires_at"],
+                name="reward_expires",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(condition=models.Q(('claim_by__isnull', False), ('status', 'PENDING')), fields=['app', 'claim_by'], name='reward_lapses'),
+            model_name="reward",
+            index=models.Index(
+                condition=models.Q(("claim_by__isnull", False), ("status", "PENDING")),
+                fields=["app", "claim_by"],
+                name="reward_lapses",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(condition=models.Q(('holds__contains', ['BUDGET']), ('status', 'PENDING')), fields=['app', 'campaign', 'created_at'], name='reward_over_budget'),
+            model_name="reward",
+            index=models.Index(
+                condition=models.Q(("holds__contains", ["BUDGET"]), ("status", "PENDING")),
+                fields=["app", "campaign", "created_at"],
+                name="reward_over_budget",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reward',
-            index=models.Index(condition=models.Q(('status', 'APPROVED')), fields=['app', 'user_id', 'asset'], name='reward_approved'),
+            model_name="reward",
+            index=models.Index(
+                condition=models.Q(("status", "APPROVED")), fields=["app", "user_id", "asset"], name="reward_approved"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.UniqueConstraint(condition=models.Q(('code_key__isnull', False)), fields=('app', 'code_key'), name='reward_code_unique'),
+            model_name="reward",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("code_key__isnull", False)), fields=("app", "code_key"), name="reward_code_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.UniqueConstraint(fields=('app', 'conversion', 'side', 'level'), name='reward_once'),
+            model_name="reward",
+            constraint=models.UniqueConstraint(fields=("app", "conversion", "side", "level"), name="reward_once"),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='reward_amount_positive'),
+            model_name="reward",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="reward_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reward',
-            constraint=models.CheckConstraint(condition=models.Q(('reversed_minor__gte', 0), ('reversed_minor__lte', models.F('amount_minor'))), name='reward_reversed_within'),
+            model_name="reward",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reversed_minor__gte", 0), ("reversed_minor__lte", models.F("amount_minor"))),
+                name="reward_reversed_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statday',
-            constraint=models.UniqueConstraint(fields=('app', 'campaign_id', 'asset', 'day'), name='stat_day_unique'),
+            model_name="statday",
+            constraint=models.UniqueConstraint(fields=("app", "campaign_id", "asset", "day"), name="stat_day_unique"),
         ),
         migrations.AddIndex(
-            model_name='statdelta',
-            index=models.Index(fields=['app', 'campaign_id'], name='stat_delta_campaign'),
+            model_name="statdelta",
+            index=models.Index(fields=["app", "campaign_id"], name="stat_delta_campaign"),
         ),
         migrations.AddIndex(
-            model_name='statdelta',
-            index=models.Index(fields=['app', 'referral_id'], name='stat_delta_referral'),
+            model_name="statdelta",
+            index=models.Index(fields=["app", "referral_id"], name="stat_delta_referral"),
         ),
         migrations.AddConstraint(
-            model_name='campaignspend',
-            constraint=models.CheckConstraint(condition=models.Q(('promised_minor__gte', 0)), name='campaign_spend_not_negative'),
+            model_name="campaignspend",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("promised_minor__gte", 0)), name="campaign_spend_not_negative"
+            ),
         ),
     ]

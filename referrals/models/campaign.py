@@ -64,7 +64,9 @@ class CampaignQuerySet(models.QuerySet):
         return self.annotate(
             current_status=Case(
                 When(declared_status=CampaignStatus.DRAFT, then=Value(CampaignStatus.DRAFT)),
-                When(Q(declared_status=CampaignStatus.EXPIRED) | Q(end_at__lte=now), then=Value(CampaignStatus.EXPIRED)),
+                When(
+                    Q(declared_status=CampaignStatus.EXPIRED) | Q(end_at__lte=now), then=Value(CampaignStatus.EXPIRED)
+                ),
                 When(live & Q(start_at__gt=now), then=Value(CampaignStatus.SCHEDULED)),
                 When(live, then=Value(CampaignStatus.ACTIVE)),
                 default=Value(CampaignStatus.PAUSED),
@@ -84,7 +86,9 @@ class Campaign(models.Model):
     reward_model = models.CharField(max_length=12, choices=RewardModel.choices, default=RewardModel.FIXED)
     currency = models.CharField(max_length=3)
     reward_value = models.DecimalField(max_digits=20, decimal_places=6, default=0, help_text="Major units, or percent.")
-    reward_cap = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True, help_text="Most for one conversion.")
+    reward_cap = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True, blank=True, help_text="Most for one conversion."
+    )
     referee_reward_value = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     level2_reward_value = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     level2_reward_cap = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)

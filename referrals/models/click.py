@@ -12,8 +12,12 @@ from .referral import Referral
 class Click(models.Model):
     id = IdField(prefix="click")
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="clicks", db_constraint=False, db_index=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="clicks", db_constraint=False, db_index=False)
-    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="click_set", db_constraint=False, db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="clicks", db_constraint=False, db_index=False
+    )
+    referral = models.ForeignKey(
+        Referral, on_delete=models.PROTECT, related_name="click_set", db_constraint=False, db_index=False
+    )
     referee_id = models.CharField(max_length=255, null=True, db_collation="C")
     clicked_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=models.functions.Now())

@@ -19,35 +19,53 @@ class ConversionStatus(models.TextChoices):
 
 class Conversion(models.Model):
     id = IdField(prefix="conv")
-    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="conversions", db_constraint=False, db_index=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="conversions", db_constraint=False, db_index=False)
-    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="conversion_set", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.PROTECT, related_name="conversions", db_constraint=False, db_index=False
+    )
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="conversions", db_constraint=False, db_index=False
+    )
+    referral = models.ForeignKey(
+        Referral, on_delete=models.PROTECT, related_name="conversion_set", db_constraint=False, db_index=False
+    )
     referrer_id = models.CharField(max_length=255, db_collation="C")
     referee_id = models.CharField(max_length=255, db_collation="C")
     status = models.CharField(max_length=10, choices=ConversionStatus.choices)
     amount_minor = models.BigIntegerField(null=True)
     reversed_minor = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
-    reward_minor = models.BigIntegerField(default=0, help_text="What the referrer's reward was at first, in minor units of its asset.")
+    reward_minor = models.BigIntegerField(
+        default=0, help_text="What the referrer's reward was at first, in minor units of its asset."
+    )
     reward_asset = models.CharField(max_length=5)
     external_id = models.CharField(max_length=255, null=True, db_collation="C", help_text="The client's order.")
-    request_hash = models.CharField(max_length=32, db_collation="C", help_text="Of the body: the same order sent again answers as at first.")
+    request_hash = models.CharField(
+        max_length=32, db_collation="C", help_text="Of the body: the same order sent again answers as at first."
+    )
     first_time = models.BooleanField(help_text="Counted under the rule that a friend converts once in a campaign.")
     risk_score = models.PositiveSmallIntegerField(null=True)
-    warning = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is what the API answers when clean
+    warning = models.CharField(max_length=200, null=True)
     reasons = models.JSONField(null=True)
     rule_version = models.PositiveIntegerField()
     metadata = models.JSONField(default=dict)
-    trace = OrderedJSONField(default=dict, help_text="Why it was rewarded as it was: rules considered, values read, caps hit.")
+    trace = OrderedJSONField(
+        default=dict, help_text="Why it was rewarded as it was: rules considered, values read, caps hit."
+    )
     converted_at = models.DateTimeField(help_text="When it happened; all windows go by it.")
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["app", "referral", "referee_id"], name="conversion_once_a_code"),
-            models.UniqueConstraint(fields=["app", "external_id"], condition=Q(external_id__isnull=False), name="conversion_once_an_order"),
-            models.UniqueConstraint(fields=["app", "campaign", "referee_id"], condition=Q(first_time=True), name="conversion_first_time"),
-            models.CheckConstraint(condition=Q(amount_minor=None) | Q(amount_minor__gte=0), name="conversion_amount_not_negative"),
+            models.UniqueConstraint(
+                fields=["app", "external_id"], condition=Q(external_id__isnull=False), name="conversion_once_an_order"
+            ),
+            models.UniqueConstraint(
+                fields=["app", "campaign", "referee_id"], condition=Q(first_time=True), name="conversion_first_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_minor=None) | Q(amount_minor__gte=0), name="conversion_amount_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(reversed_minor=0) | Q(reversed_minor__gt=0, reversed_minor__lte=F("amount_minor")),
                 name="conversion_reversed_within",

@@ -18,19 +18,26 @@ class ReferralStatus(models.TextChoices):
 
 class Referral(models.Model):
     id = IdField(prefix="ref")
-    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="referrals", db_constraint=False, db_index=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="referrals", db_constraint=False, db_index=False)
+    app = models.ForeignKey(
+        App, on_delete=models.PROTECT, related_name="referrals", db_constraint=False, db_index=False
+    )
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="referrals", db_constraint=False, db_index=False
+    )
     code = models.CharField(max_length=40, db_collation="C", help_text="As it is shown.")
     code_key = models.CharField(max_length=40, db_collation="C", help_text="As it is compared: without regard to case.")
     slug = models.CharField(
-        max_length=48, unique=True, db_collation="C", help_text="The short link: the code, or where another app has it, the code and more."
+        max_length=48,
+        unique=True,
+        db_collation="C",
+        help_text="The short link: the code, or where another app has it, the code and more.",
     )
     referrer_id = models.CharField(max_length=255, db_collation="C")
     referee_id = models.CharField(max_length=255, null=True, db_collation="C")
     status = models.CharField(max_length=10, choices=ReferralStatus.choices, default=ReferralStatus.PENDING)
     is_flagged = models.BooleanField(default=False)
     risk_score = models.PositiveSmallIntegerField(null=True)
-    warning = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is what the API answers when clean
+    warning = models.CharField(max_length=200, null=True)
     reasons = models.JSONField(null=True)
     rule_version = models.PositiveIntegerField()
     metadata = models.JSONField(default=dict)
@@ -47,7 +54,9 @@ class Referral(models.Model):
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"], name="referral_newest"),
             models.Index(fields=["app", "referrer_id", "-created_at"], name="referral_by_referrer"),
-            models.Index(fields=["app", "referee_id"], name="referral_by_referee", condition=models.Q(referee_id__isnull=False)),
+            models.Index(
+                fields=["app", "referee_id"], name="referral_by_referee", condition=models.Q(referee_id__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,9 +45,13 @@ class RewardQuerySet(models.QuerySet):
 class Reward(models.Model):
     id = IdField(prefix="rew")
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="rewards", db_constraint=False, db_index=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="rewards", db_constraint=False, db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="rewards", db_constraint=False, db_index=False
+    )
     referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="rewards", db_constraint=False)
-    conversion = models.ForeignKey(Conversion, on_delete=models.PROTECT, null=True, related_name="rewards", db_constraint=False)
+    conversion = models.ForeignKey(
+        Conversion, on_delete=models.PROTECT, null=True, related_name="rewards", db_constraint=False
+    )
     user_id = models.CharField(max_length=255, db_collation="C")
     side = models.CharField(max_length=8, choices=Side.choices)
     level = models.PositiveSmallIntegerField(default=1)
@@ -57,15 +61,21 @@ class Reward(models.Model):
     netted_minor = models.BigIntegerField(default=0, help_text="What of the payout settled an earlier debt.")
     paid_minor = models.BigIntegerField(null=True, help_text="What was paid out, the debt settled; null before.")
     status = models.CharField(max_length=10, choices=RewardStatus.choices, default=RewardStatus.PENDING)
-    holds = ArrayField(models.CharField(max_length=12), default=list, help_text="Reasons to hold, beside the hold period.")
+    holds = ArrayField(
+        models.CharField(max_length=12), default=list, help_text="Reasons to hold, beside the hold period."
+    )
     matures_at = models.DateTimeField(null=True, help_text="End of the hold period.")
     in_budget = models.BooleanField(default=True, help_text="Whether the campaign's spend counts it.")
-    ledger_hold_id = models.CharField(max_length=40, db_collation="C", help_text="The hold of the promise in the ledger.")
+    ledger_hold_id = models.CharField(
+        max_length=40, db_collation="C", help_text="The hold of the promise in the ledger."
+    )
     fulfillment_type = models.CharField(max_length=16, choices=FulfillmentType.choices)
-    fulfillment_reference = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is what the API answers
-    discount = OrderedJSONField(null=True, help_text="What the code is worth: {type, value}, as the campaign said at the time.")
-    code = models.CharField(max_length=64, null=True, db_collation="C")  # noqa: DJ001
-    code_key = models.CharField(max_length=64, null=True, db_collation="C")  # noqa: DJ001 - null: no code yet; unique
+    fulfillment_reference = models.CharField(max_length=255, null=True)
+    discount = OrderedJSONField(
+        null=True, help_text="What the code is worth: {type, value}, as the campaign said at the time."
+    )
+    code = models.CharField(max_length=64, null=True, db_collation="C")
+    code_key = models.CharField(max_length=64, null=True, db_collation="C")
     rule_version = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
@@ -75,17 +85,21 @@ class Reward(models.Model):
     approved_at = models.DateTimeField(null=True)
     paid_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
-    cancel_reason = models.CharField(max_length=500, null=True)  # noqa: DJ001
-    payout_reference = models.CharField(max_length=255, null=True)  # noqa: DJ001
+    cancel_reason = models.CharField(max_length=500, null=True)
+    payout_reference = models.CharField(max_length=255, null=True)
 
     objects = RewardQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["app", "code_key"], condition=Q(code_key__isnull=False), name="reward_code_unique"),
+            models.UniqueConstraint(
+                fields=["app", "code_key"], condition=Q(code_key__isnull=False), name="reward_code_unique"
+            ),
             models.UniqueConstraint(fields=["app", "conversion", "side", "level"], name="reward_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="reward_amount_positive"),
-            models.CheckConstraint(condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("amount_minor")), name="reward_reversed_within"),
+            models.CheckConstraint(
+                condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("amount_minor")), name="reward_reversed_within"
+            ),
         ]
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"], name="reward_newest"),
@@ -97,8 +111,14 @@ class Reward(models.Model):
                 name="reward_completes",
                 condition=Q(status="PENDING", fulfillment_type__in=["AUTOMATED", "COINS"]),
             ),
-            models.Index(fields=["app", "expires_at"], name="reward_expires", condition=Q(status="APPROVED", expires_at__isnull=False)),
-            models.Index(fields=["app", "claim_by"], name="reward_lapses", condition=Q(status="PENDING", claim_by__isnull=False)),
+            models.Index(
+                fields=["app", "expires_at"],
+                name="reward_expires",
+                condition=Q(status="APPROVED", expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["app", "claim_by"], name="reward_lapses", condition=Q(status="PENDING", claim_by__isnull=False)
+            ),
             models.Index(
                 fields=["app", "campaign", "created_at"],
                 name="reward_over_budget",

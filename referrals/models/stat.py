@@ -15,7 +15,9 @@ class Counts(models.Model):
     clicks = models.BigIntegerField(default=0)
     conversions = models.BigIntegerField(default=0, help_text="Level 1, neither flagged nor wholly reversed.")
     flagged = models.BigIntegerField(default=0, help_text="Conversions that wait for review.")
-    reward_minor = models.BigIntegerField(default=0, help_text="What the rewards of the counted conversions are worth now.")
+    reward_minor = models.BigIntegerField(
+        default=0, help_text="What the rewards of the counted conversions are worth now."
+    )
 
     class Meta:
         abstract = True

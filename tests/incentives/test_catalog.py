@@ -21,7 +21,11 @@ def item(himal, **fields) -> str:
 
 
 def balance(himal, user: str) -> int:
-    return ledger.wallet_of(himal.app, user)["coins"] if hasattr(ledger, "wallet_of") else himal.app.wallets.get(user_id=user).coins
+    return (
+        ledger.wallet_of(himal.app, user)["coins"]
+        if hasattr(ledger, "wallet_of")
+        else himal.app.wallets.get(user_id=user).coins
+    )
 
 
 def test_asha_spends_coins_on_a_mug_and_the_merchant_hands_it_over(himal):
@@ -66,7 +70,12 @@ def test_cancelling_gives_back_points_and_stock_once(himal):
 
 def test_each_refusal_has_its_code_and_moves_nothing(himal, rival):
     earn(himal, "asha", 100)
-    dear, hidden, gone, once = item(himal, coinCost=101), item(himal, published=False), item(himal, inventory=0), item(himal, maxPerUser=1)
+    dear, hidden, gone, once = (
+        item(himal, coinCost=101),
+        item(himal, published=False),
+        item(himal, inventory=0),
+        item(himal, maxPerUser=1),
+    )
     assert himal.post("/incentives/redeem", {"userId": "asha", "itemId": once}).status == 201
     for wanted, code, status in (
         (dear, "insufficient_balance", 409),
@@ -100,7 +109,9 @@ def test_a_hundred_at_once_for_the_last_five(himal, transactional_db):
     answers = [
         answer
         for round_ in range(4)
-        for answer in at_once(25, lambda user: himal.post("/incentives/redeem", {"userId": f"user-{user}", "itemId": mug}))
+        for answer in at_once(
+            25, lambda user: himal.post("/incentives/redeem", {"userId": f"user-{user}", "itemId": mug})
+        )
     ]
     won = [answer for answer in answers if answer.status == 201]
     assert len(won) == 5 and len({answer["code"] for answer in won}) == 5

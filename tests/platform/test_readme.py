@@ -23,7 +23,11 @@ def test_the_first_calls_work_as_shown(live_server, himal):
     assert len(calls) >= 2
     campaign, code = himal.campaign(), ""
     for call in calls:
-        shown = call.replace("http://127.0.0.1:8000", live_server.url).replace("inc_live_…", himal.secret).replace("camp_…", campaign)
+        shown = (
+            call.replace("http://127.0.0.1:8000", live_server.url)
+            .replace("inc_live_…", himal.secret)
+            .replace("camp_…", campaign)
+        )
         answer = run(shown.replace('"referralCode": "…"', f'"referralCode": "{code}"').replace("curl ", "curl -s ", 1))
         assert "error" not in answer, (call, answer)
         code = answer.get("referralCode", code)

@@ -10,166 +10,362 @@ import incenta.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WebhookEndpoint',
+            name="WebhookEndpoint",
             fields=[
-                ('id', incenta.ids.IdField(prefix='whk', serialize=False)),
-                ('url', models.CharField(max_length=2048)),
-                ('description', models.CharField(blank=True, max_length=255)),
-                ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), help_text='Names of the catalogue, or ["*"] for all.', size=None)),
-                ('is_active', models.BooleanField(default=True)),
-                ('disabled_reason', models.CharField(blank=True, choices=[('merchant', 'Paused by the merchant'), ('gone', 'The receiver answered 410 Gone'), ('failing', 'Nothing but failures for days')], max_length=20)),
-                ('disabled_at', models.DateTimeField(null=True)),
-                ('deleted_at', models.DateTimeField(help_text='Gone for the merchant; its rows are purged later.', null=True)),
-                ('api_version', models.CharField(default='1', help_text='The shape of data it was made for.', max_length=20)),
-                ('timeout_s', models.PositiveSmallIntegerField(default=15)),
-                ('max_concurrency', models.PositiveSmallIntegerField(default=8)),
-                ('created_by', models.CharField(blank=True, help_text='key_… or user:12', max_length=60)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhook_endpoints', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="whk", serialize=False)),
+                ("url", models.CharField(max_length=2048)),
+                ("description", models.CharField(blank=True, max_length=255)),
+                (
+                    "events",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60),
+                        help_text='Names of the catalogue, or ["*"] for all.',
+                        size=None,
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "disabled_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("merchant", "Paused by the merchant"),
+                            ("gone", "The receiver answered 410 Gone"),
+                            ("failing", "Nothing but failures for days"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("disabled_at", models.DateTimeField(null=True)),
+                (
+                    "deleted_at",
+                    models.DateTimeField(help_text="Gone for the merchant; its rows are purged later.", null=True),
+                ),
+                (
+                    "api_version",
+                    models.CharField(default="1", help_text="The shape of data it was made for.", max_length=20),
+                ),
+                ("timeout_s", models.PositiveSmallIntegerField(default=15)),
+                ("max_concurrency", models.PositiveSmallIntegerField(default=8)),
+                ("created_by", models.CharField(blank=True, help_text="key_… or user:12", max_length=60)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="webhook_endpoints", to="accounts.app"
+                    ),
+                ),
             ],
             options={
-                'default_manager_name': 'objects',
+                "default_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('id', incenta.ids.IdField(prefix='dlv', serialize=False)),
-                ('type', models.CharField(db_collation='C', max_length=60)),
-                ('trigger', models.CharField(choices=[('auto', 'An event'), ('manual', 'Sent again by hand'), ('replay', 'Sent again by a replay'), ('test', 'A test')], db_default='auto', default='auto', max_length=6)),
-                ('state', models.CharField(choices=[('pending', 'Waiting for its time'), ('leased', 'Being sent'), ('delivered', 'Delivered'), ('failed', 'Given up'), ('held', 'Kept while the endpoint is disabled'), ('quarantined', 'Set aside: the worker died under it repeatedly')], db_collation='C', db_default='pending', default='pending', max_length=11)),
-                ('failures', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Failed requests; the place in the schedule.')),
-                ('sends', models.PositiveIntegerField(db_default=0, default=0, help_text='Requests begun; also the token that fences late results.')),
-                ('reclaims', models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Times that a worker died or failed under it.')),
-                ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lease', models.UUIDField(help_text='The pump that holds it.', null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('last_status', models.IntegerField(null=True)),
-                ('last_error', models.CharField(max_length=20, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('done_at', models.DateTimeField(null=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='webhook_deliveries', to='accounts.app')),
-                ('endpoint', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.webhookendpoint')),
+                ("id", incenta.ids.IdField(prefix="dlv", serialize=False)),
+                ("type", models.CharField(db_collation="C", max_length=60)),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("auto", "An event"),
+                            ("manual", "Sent again by hand"),
+                            ("replay", "Sent again by a replay"),
+                            ("test", "A test"),
+                        ],
+                        db_default="auto",
+                        default="auto",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting for its time"),
+                            ("leased", "Being sent"),
+                            ("delivered", "Delivered"),
+                            ("failed", "Given up"),
+                            ("held", "Kept while the endpoint is disabled"),
+                            ("quarantined", "Set aside: the worker died under it repeatedly"),
+                        ],
+                        db_collation="C",
+                        db_default="pending",
+                        default="pending",
+                        max_length=11,
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveSmallIntegerField(
+                        db_default=0, default=0, help_text="Failed requests; the place in the schedule."
+                    ),
+                ),
+                (
+                    "sends",
+                    models.PositiveIntegerField(
+                        db_default=0, default=0, help_text="Requests begun; also the token that fences late results."
+                    ),
+                ),
+                (
+                    "reclaims",
+                    models.PositiveSmallIntegerField(
+                        db_default=0, default=0, help_text="Times that a worker died or failed under it."
+                    ),
+                ),
+                ("next_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("lease", models.UUIDField(help_text="The pump that holds it.", null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("last_status", models.IntegerField(null=True)),
+                ("last_error", models.CharField(max_length=20, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhook_deliveries",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="webhooks.webhookendpoint",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WebhookAttempt',
+            name="WebhookAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField(help_text='1 is the first request of the delivery.')),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('url', models.CharField(help_text='Where it went: the endpoint may since have moved.', max_length=2048)),
-                ('ip', models.CharField(max_length=45, null=True)),
-                ('status', models.IntegerField(null=True)),
-                ('error', models.CharField(help_text='Why it failed; abandoned: the worker died under it.', max_length=20, null=True)),
-                ('ms', models.PositiveIntegerField(null=True)),
-                ('request_headers', models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
-                ('response_headers', models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
-                ('response_body', models.TextField(db_default='', default='')),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.app')),
-                ('delivery', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='webhooks.webhookdelivery')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("n", models.PositiveIntegerField(help_text="1 is the first request of the delivery.")),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "url",
+                    models.CharField(help_text="Where it went: the endpoint may since have moved.", max_length=2048),
+                ),
+                ("ip", models.CharField(max_length=45, null=True)),
+                ("status", models.IntegerField(null=True)),
+                (
+                    "error",
+                    models.CharField(
+                        help_text="Why it failed; abandoned: the worker died under it.", max_length=20, null=True
+                    ),
+                ),
+                ("ms", models.PositiveIntegerField(null=True)),
+                ("request_headers", models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
+                ("response_headers", models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
+                ("response_body", models.TextField(db_default="", default="")),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="webhooks.webhookdelivery",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WebhookMessage',
+            name="WebhookMessage",
             fields=[
-                ('id', incenta.ids.IdField(prefix='msg', serialize=False)),
-                ('type', models.CharField(db_collation='C', max_length=60)),
-                ('body', models.BinaryField()),
-                ('is_test', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='webhook_messages', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="msg", serialize=False)),
+                ("type", models.CharField(db_collation="C", max_length=60)),
+                ("body", models.BinaryField()),
+                ("is_test", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhook_messages",
+                        to="accounts.app",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='webhookdelivery',
-            name='message',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.webhookmessage'),
+            model_name="webhookdelivery",
+            name="message",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="deliveries",
+                to="webhooks.webhookmessage",
+            ),
         ),
         migrations.CreateModel(
-            name='WebhookSecret',
+            name="WebhookSecret",
             fields=[
-                ('id', incenta.ids.IdField(prefix='whs', serialize=False)),
-                ('kind', models.CharField(choices=[('hmac', 'Hmac')], default='hmac', max_length=10)),
-                ('sealed', models.TextField(help_text='Encrypted at rest.')),
-                ('is_primary', models.BooleanField(help_text='Signs the one-value X-Webhook-Signature.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField(help_text='Signs until then; null: until it is rotated out.', null=True)),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.app')),
-                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='webhooks.webhookendpoint')),
+                ("id", incenta.ids.IdField(prefix="whs", serialize=False)),
+                ("kind", models.CharField(choices=[("hmac", "Hmac")], default="hmac", max_length=10)),
+                ("sealed", models.TextField(help_text="Encrypted at rest.")),
+                ("is_primary", models.BooleanField(help_text="Signs the one-value X-Webhook-Signature.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "expires_at",
+                    models.DateTimeField(help_text="Signs until then; null: until it is rotated out.", null=True),
+                ),
+                (
+                    "app",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.app"),
+                ),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="secrets",
+                        to="webhooks.webhookendpoint",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='EndpointHealth',
+            name="EndpointHealth",
             fields=[
-                ('endpoint', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='health', serialize=False, to='webhooks.webhookendpoint')),
-                ('lane', models.CharField(choices=[('healthy', 'Healthy'), ('suspect', 'Suspect')], default='healthy', max_length=10)),
-                ('effective_cap', models.PositiveSmallIntegerField(default=1000, help_text="Lowers the endpoint's own max_concurrency while it is slow.")),
-                ('slow_strikes', models.PositiveSmallIntegerField(default=0)),
-                ('breaker', models.CharField(choices=[('closed', 'Closed'), ('open', 'Open'), ('half_open', 'Half Open')], default='closed', max_length=10)),
-                ('open_until', models.DateTimeField(help_text='No request before this moment.', null=True)),
-                ('consecutive_failures', models.PositiveIntegerField(default=0)),
-                ('first_failure_at', models.DateTimeField(help_text='Start of the present run of failures.', null=True)),
-                ('last_failure_at', models.DateTimeField(null=True)),
-                ('last_success_at', models.DateTimeField(null=True)),
-                ('last_served_at', models.DateTimeField(help_text='The longest unserved endpoint is served first.', null=True)),
-                ('notified_level', models.PositiveSmallIntegerField(default=0)),
-                ('app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.app')),
+                (
+                    "endpoint",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="health",
+                        serialize=False,
+                        to="webhooks.webhookendpoint",
+                    ),
+                ),
+                (
+                    "lane",
+                    models.CharField(
+                        choices=[("healthy", "Healthy"), ("suspect", "Suspect")], default="healthy", max_length=10
+                    ),
+                ),
+                (
+                    "effective_cap",
+                    models.PositiveSmallIntegerField(
+                        default=1000, help_text="Lowers the endpoint's own max_concurrency while it is slow."
+                    ),
+                ),
+                ("slow_strikes", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "breaker",
+                    models.CharField(
+                        choices=[("closed", "Closed"), ("open", "Open"), ("half_open", "Half Open")],
+                        default="closed",
+                        max_length=10,
+                    ),
+                ),
+                ("open_until", models.DateTimeField(help_text="No request before this moment.", null=True)),
+                ("consecutive_failures", models.PositiveIntegerField(default=0)),
+                (
+                    "first_failure_at",
+                    models.DateTimeField(help_text="Start of the present run of failures.", null=True),
+                ),
+                ("last_failure_at", models.DateTimeField(null=True)),
+                ("last_success_at", models.DateTimeField(null=True)),
+                (
+                    "last_served_at",
+                    models.DateTimeField(help_text="The longest unserved endpoint is served first.", null=True),
+                ),
+                ("notified_level", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.app"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout_s__range', (5, 30))), name='webhook_endpoint_timeout_5_to_30'),
+            model_name="webhookendpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("timeout_s__range", (5, 30))), name="webhook_endpoint_timeout_5_to_30"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('max_concurrency__range', (1, 64))), name='webhook_endpoint_concurrency_1_to_64'),
+            model_name="webhookendpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_concurrency__range", (1, 64))), name="webhook_endpoint_concurrency_1_to_64"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookattempt',
-            constraint=models.UniqueConstraint(fields=('delivery', 'n'), name='webhook_attempt_once'),
+            model_name="webhookattempt",
+            constraint=models.UniqueConstraint(fields=("delivery", "n"), name="webhook_attempt_once"),
         ),
         migrations.AddIndex(
-            model_name='webhookmessage',
-            index=models.Index(fields=['created_at'], name='webhook_message_age'),
+            model_name="webhookmessage",
+            index=models.Index(fields=["created_at"], name="webhook_message_age"),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['endpoint', 'next_at'], name='webhook_delivery_due'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "pending")), fields=["endpoint", "next_at"], name="webhook_delivery_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'leased')), fields=['endpoint'], name='webhook_delivery_leased'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "leased")), fields=["endpoint"], name="webhook_delivery_leased"
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'leased')), fields=['lease_until'], name='webhook_delivery_expiry'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "leased")), fields=["lease_until"], name="webhook_delivery_expiry"
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['endpoint', 'created_at', 'id'], name='webhook_delivery_log'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["endpoint", "created_at", "id"], name="webhook_delivery_log"),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['created_at'], name='webhook_delivery_age'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["created_at"], name="webhook_delivery_age"),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(condition=models.Q(('trigger', 'auto')), fields=('app', 'message', 'endpoint'), name='webhook_delivery_once_an_event'),
+            model_name="webhookdelivery",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("trigger", "auto")),
+                fields=("app", "message", "endpoint"),
+                name="webhook_delivery_once_an_event",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhooksecret',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('app', 'endpoint'), name='webhook_secret_one_primary'),
+            model_name="webhooksecret",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_primary", True)), fields=("app", "endpoint"), name="webhook_secret_one_primary"
+            ),
         ),
     ]

@@ -4,136 +4,293 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import incenta.ids
 from django.conf import settings
 from django.db import migrations, models
 
+import incenta.ids
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Merchant',
+            name="Merchant",
             fields=[
-                ('id', incenta.ids.IdField(prefix='mer', serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", incenta.ids.IdField(prefix="mer", serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('timezone', models.CharField(default='UTC', help_text='The IANA zone in which pages show time to this person.', max_length=64)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False, help_text="May enter the operator's admin.")),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                (
+                    "timezone",
+                    models.CharField(
+                        default="UTC", help_text="The IANA zone in which pages show time to this person.", max_length=64
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False, help_text="May enter the operator's admin.")),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='App',
+            name="App",
             fields=[
-                ('id', incenta.ids.IdField(prefix='app', serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('status', models.CharField(choices=[('ACTIVE', 'Active'), ('SUSPENDED', 'Suspended')], default='ACTIVE', max_length=12)),
-                ('currency', models.CharField(default='USD', help_text='What sums over the whole app are told in.', max_length=3)),
-                ('timezone', models.CharField(default='UTC', help_text="The IANA zone of this app's days, weeks and months.", max_length=64)),
-                ('allowed_domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=253), blank=True, default=list, help_text='Where browsers may use a publishable key.', size=None)),
-                ('trusts_forwarded_for', models.BooleanField(default=False, help_text="X-Forwarded-For of a call counts as the end user's address when the context names none.")),
-                ('allows_negative_points', models.BooleanField(default=False)),
-                ('clock_frozen_at', models.DateTimeField(blank=True, help_text='Sandbox only: the moment at which time stands still.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('sandbox_of', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='sandbox', to='accounts.app')),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='apps', to='accounts.merchant')),
+                ("id", incenta.ids.IdField(prefix="app", serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ACTIVE", "Active"), ("SUSPENDED", "Suspended")], default="ACTIVE", max_length=12
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        default="USD", help_text="What sums over the whole app are told in.", max_length=3
+                    ),
+                ),
+                (
+                    "timezone",
+                    models.CharField(
+                        default="UTC", help_text="The IANA zone of this app's days, weeks and months.", max_length=64
+                    ),
+                ),
+                (
+                    "allowed_domains",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=253),
+                        blank=True,
+                        default=list,
+                        help_text="Where browsers may use a publishable key.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "trusts_forwarded_for",
+                    models.BooleanField(
+                        default=False,
+                        help_text="X-Forwarded-For of a call counts as the end user's address when the context names none.",
+                    ),
+                ),
+                ("allows_negative_points", models.BooleanField(default=False)),
+                (
+                    "clock_frozen_at",
+                    models.DateTimeField(
+                        blank=True, help_text="Sandbox only: the moment at which time stands still.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "sandbox_of",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sandbox",
+                        to="accounts.app",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="apps", to="accounts.merchant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', incenta.ids.IdField(prefix='key', serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('scope', models.CharField(choices=[('full', 'Full'), ('read', 'Read only'), ('publishable', 'Publishable (browser)')], default='full', max_length=12)),
-                ('prefix', models.CharField(max_length=16)),
-                ('last4', models.CharField(max_length=4)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_ip', models.GenericIPAddressField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="key", serialize=False)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("full", "Full"), ("read", "Read only"), ("publishable", "Publishable (browser)")],
+                        default="full",
+                        max_length=12,
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=16)),
+                ("last4", models.CharField(max_length=4)),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_ip", models.GenericIPAddressField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to="accounts.app"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', incenta.ids.IdField(prefix='mem', serialize=False)),
-                ('role', models.CharField(choices=[('OWNER', 'Owner'), ('ADMIN', 'Admin'), ('ANALYST', 'Analyst'), ('DEVELOPER', 'Developer')], max_length=12)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.merchant')),
+                ("id", incenta.ids.IdField(prefix="mem", serialize=False)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("OWNER", "Owner"),
+                            ("ADMIN", "Admin"),
+                            ("ANALYST", "Analyst"),
+                            ("DEVELOPER", "Developer"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="accounts.merchant"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Participant',
+            name="Participant",
             fields=[
-                ('id', incenta.ids.IdField(prefix='usr', serialize=False)),
-                ('external_id', models.CharField(db_collation='C', help_text="The client's own id for this person; never parsed.", max_length=255)),
-                ('username', models.CharField(blank=True, max_length=255)),
-                ('email', models.CharField(blank=True, max_length=254)),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participants', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="usr", serialize=False)),
+                (
+                    "external_id",
+                    models.CharField(
+                        db_collation="C", help_text="The client's own id for this person; never parsed.", max_length=255
+                    ),
+                ),
+                ("username", models.CharField(blank=True, max_length=255)),
+                ("email", models.CharField(blank=True, max_length=254)),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="participants", to="accounts.app"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', incenta.ids.IdField(prefix='plan', serialize=False)),
-                ('name', models.CharField(max_length=60, unique=True)),
-                ('monthly_calls', models.PositiveBigIntegerField(default=100000, help_text='API calls of one app in a calendar month, UTC.')),
-                ('calls_per_minute', models.PositiveIntegerField(default=1200, help_text='API calls of one key in a minute.')),
-                ('max_apps', models.PositiveIntegerField(default=5)),
-                ('max_keys', models.PositiveIntegerField(default=20, help_text='Keys that are not revoked, for each app.')),
-                ('is_default', models.BooleanField(default=False, help_text='Given to merchants who sign up.')),
+                ("id", incenta.ids.IdField(prefix="plan", serialize=False)),
+                ("name", models.CharField(max_length=60, unique=True)),
+                (
+                    "monthly_calls",
+                    models.PositiveBigIntegerField(
+                        default=100000, help_text="API calls of one app in a calendar month, UTC."
+                    ),
+                ),
+                (
+                    "calls_per_minute",
+                    models.PositiveIntegerField(default=1200, help_text="API calls of one key in a minute."),
+                ),
+                ("max_apps", models.PositiveIntegerField(default=5)),
+                (
+                    "max_keys",
+                    models.PositiveIntegerField(default=20, help_text="Keys that are not revoked, for each app."),
+                ),
+                ("is_default", models.BooleanField(default=False, help_text="Given to merchants who sign up.")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='plan_one_default')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("is_default",), name="plan_one_default"
+                    )
+                ],
             },
         ),
         migrations.AddField(
-            model_name='merchant',
-            name='plan',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='merchants', to='accounts.plan'),
+            model_name="merchant",
+            name="plan",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="merchants", to="accounts.plan"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_unique'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"), name="user_email_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('merchant', 'user'), name='membership_unique'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("merchant", "user"), name="membership_unique"),
         ),
         migrations.AddConstraint(
-            model_name='app',
-            constraint=models.CheckConstraint(condition=models.Q(('clock_frozen_at', None), ('sandbox_of__isnull', False), _connector='OR'), name='app_only_sandbox_clock_stops'),
+            model_name="app",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("clock_frozen_at", None), ("sandbox_of__isnull", False), _connector="OR"),
+                name="app_only_sandbox_clock_stops",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('app', 'external_id'), name='participant_unique'),
+            model_name="participant",
+            constraint=models.UniqueConstraint(fields=("app", "external_id"), name="participant_unique"),
         ),
     ]

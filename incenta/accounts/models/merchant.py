@@ -33,5 +33,7 @@ class Merchant(models.Model):
         if merchant.apps.filter(sandbox_of=None).count() >= merchant.plan.max_apps:
             raise Conflict("app_limit_reached", f"Your plan allows {merchant.plan.max_apps} apps.")
         app = App.objects.create(merchant=merchant, name=name, currency=currency, timezone=timezone)
-        App.objects.create(merchant=merchant, name=f"{name} (sandbox)"[:120], currency=currency, timezone=timezone, sandbox_of=app)
+        App.objects.create(
+            merchant=merchant, name=f"{name} (sandbox)"[:120], currency=currency, timezone=timezone, sandbox_of=app
+        )
         return app

@@ -12,7 +12,9 @@ class Participant(models.Model):
 
     id = IdField(prefix="usr")
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="participants")
-    external_id = models.CharField(max_length=255, db_collation="C", help_text="The client's own id for this person; never parsed.")
+    external_id = models.CharField(
+        max_length=255, db_collation="C", help_text="The client's own id for this person; never parsed."
+    )
     username = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=254, blank=True)
     first_seen_at = models.DateTimeField()

@@ -15,7 +15,9 @@ class PlanManager(models.Manager):
 class Plan(models.Model):
     id = IdField(prefix="plan")
     name = models.CharField(max_length=60, unique=True)
-    monthly_calls = models.PositiveBigIntegerField(default=100_000, help_text="API calls of one app in a calendar month, UTC.")
+    monthly_calls = models.PositiveBigIntegerField(
+        default=100_000, help_text="API calls of one app in a calendar month, UTC."
+    )
     calls_per_minute = models.PositiveIntegerField(default=1_200, help_text="API calls of one key in a minute.")
     max_apps = models.PositiveIntegerField(default=5)
     max_keys = models.PositiveIntegerField(default=20, help_text="Keys that are not revoked, for each app.")
@@ -25,7 +27,9 @@ class Plan(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["is_default"], condition=models.Q(is_default=True), name="plan_one_default"),
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="plan_one_default"
+            ),
         ]
 
     def __str__(self) -> str:

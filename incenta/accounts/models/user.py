@@ -23,7 +23,9 @@ class UserManager(BaseUserManager):
 class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120, blank=True)
-    timezone = models.CharField(max_length=64, default="UTC", help_text="The IANA zone in which pages show time to this person.")
+    timezone = models.CharField(
+        max_length=64, default="UTC", help_text="The IANA zone in which pages show time to this person."
+    )
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May enter the operator's admin.")
     date_joined = models.DateTimeField(default=now)

@@ -2,17 +2,17 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import incenta.events.models
 import incenta.ids
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
@@ -33,22 +33,48 @@ class Migration(migrations.Migration):
             "DROP FUNCTION incenta_feed_position(); DROP FUNCTION incenta_feed_horizon()",
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', incenta.ids.IdField(prefix='msg', serialize=False)),
-                ('type', models.CharField(db_collation='C', max_length=60)),
-                ('subject_type', models.CharField(db_collation='C', help_text='The noun it happened to: referral, reward, …', max_length=20)),
-                ('subject_id', models.CharField(db_collation='C', max_length=40)),
-                ('actor', models.CharField(blank=True, db_collation='C', help_text='Who did it: key_…, user:12, or system.', max_length=60)),
-                ('data', incenta.events.models.OrderedJSONField(help_text='The public face of the noun, as it was then.')),
-                ('occurred_at', models.DateTimeField(help_text="On the app's clock.")),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('position', models.BigIntegerField(db_default=incenta.events.models.FeedPosition())),
-                ('dispatched_at', models.DateTimeField(null=True)),
-                ('app', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.app')),
+                ("id", incenta.ids.IdField(prefix="msg", serialize=False)),
+                ("type", models.CharField(db_collation="C", max_length=60)),
+                (
+                    "subject_type",
+                    models.CharField(
+                        db_collation="C", help_text="The noun it happened to: referral, reward, …", max_length=20
+                    ),
+                ),
+                ("subject_id", models.CharField(db_collation="C", max_length=40)),
+                (
+                    "actor",
+                    models.CharField(
+                        blank=True, db_collation="C", help_text="Who did it: key_…, user:12, or system.", max_length=60
+                    ),
+                ),
+                (
+                    "data",
+                    incenta.events.models.OrderedJSONField(help_text="The public face of the noun, as it was then."),
+                ),
+                ("occurred_at", models.DateTimeField(help_text="On the app's clock.")),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("position", models.BigIntegerField(db_default=incenta.events.models.FeedPosition())),
+                ("dispatched_at", models.DateTimeField(null=True)),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="accounts.app",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['app', 'position', 'id'], name='event_feed'), models.Index(fields=['app', 'subject_id', 'id'], name='event_subject'), models.Index(condition=models.Q(('dispatched_at', None)), fields=['id'], name='event_undispatched')],
+                "indexes": [
+                    models.Index(fields=["app", "position", "id"], name="event_feed"),
+                    models.Index(fields=["app", "subject_id", "id"], name="event_subject"),
+                    models.Index(condition=models.Q(("dispatched_at", None)), fields=["id"], name="event_undispatched"),
+                ],
             },
         ),
     ]

@@ -5,19 +5,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('events', '0001_initial'),
+        ("events", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StuckEvent',
+            name="StuckEvent",
             fields=[
-                ('event', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='stuck', serialize=False, to='events.event')),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('next_at', models.DateTimeField()),
+                (
+                    "event",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="stuck",
+                        serialize=False,
+                        to="events.event",
+                    ),
+                ),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("next_at", models.DateTimeField()),
             ],
         ),
     ]

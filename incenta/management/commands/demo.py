@@ -14,7 +14,6 @@ from incenta.accounts import create_merchant
 from incenta.accounts.models import ApiKey, App, Plan, User
 from incenta.accounts.models.api_key import digest_of
 from incenta.database import sql
-
 from referrals import campaigns, converting, referring
 from referrals.models import Campaign
 
