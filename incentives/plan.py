@@ -358,5 +358,6 @@ class Plan:
         (made,) = sql.row(f"WITH {WRITE} SELECT count(*) FROM activity", self.parameters())
         if made != len(self.activities):
             raise Overtaken
+        self.wallets.written()
         if self.told:
             events.nudge()

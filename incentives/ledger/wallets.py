@@ -402,6 +402,10 @@ class Wallets:
         if not self.transfers:
             return
         statements.write(self.parameters())
+        self.written()
+
+    def written(self) -> None:
+        """Notes that ``parameters()`` were written by a bigger statement, and empties the plan. The wallets stay usable."""
         for hold in self._holds.values():
             hold.is_new = False
         for lot in self._touched_lots.values():

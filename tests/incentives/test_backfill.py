@@ -1,7 +1,13 @@
 """New rules for old users: a preview counts and changes nothing, a backfill grants, in batches that may die at any moment."""
 
+import os
+import subprocess
+import sys
+import time
+
 import pytest
-from django.db import transaction
+from django.conf import settings as django_settings
+from django.db import connection, transaction
 
 from incentives import backfilling
 from incentives.models import Backfill, Grant
@@ -113,6 +119,44 @@ def test_a_worker_that_dies_between_batches_and_in_one(old_users, monkeypatch):
     assert backfilling.run_all() == 3
     assert [points(old_users, f"user {place}")[1] for place in range(8)] == [17] * 5 + [5] * 3
     sound(old_users)
+
+
+WORKER = """
+import django
+django.setup()
+from incentives import backfilling
+backfilling.BATCH = 2
+backfilling.run_all()
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_is_taken_over_from(himal):
+    for place in range(60):
+        himal.post("/incentives/adjustments", {"userId": f"user {place}", "xp": 20, "reason": "Import"})
+    rule = {"key": "medal", "name": "Medal", "criteria": {"xp": 20}, "coins": 7, "backfill": True}
+    asked = made(himal, "/badges", rule)["backfill"]
+    database = connection.connection.info
+    where = f"host={database.host}&port={database.port}"
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "incenta.settings",
+        "DATABASE_URL": f"postgresql://{database.user}:{database.password}@/{database.dbname}?{where}",
+    }
+    worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment, cwd=django_settings.BASE_DIR)
+    try:
+        while (done := Backfill.objects.get(pk=asked["id"]).done) < 4:
+            assert worker.poll() is None, "The worker ended before it could be killed."
+            time.sleep(0.001)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert done < 60 and Backfill.objects.get(pk=asked["id"]).state == "RUNNING"
+    backfilling.run_all()
+    found = himal.get(f"/incentives/backfills/{asked['id']}")
+    assert (found["state"], found["done"], found["granted"]) == ("DONE", 60, 60)
+    assert [points(himal, f"user {place}") for place in range(60)] == [(20, 7, 0)] * 60
+    sound(himal)
 
 
 def test_a_rule_that_is_gone_ends_its_backfill(old_users):

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incenta.clock import iso
+from incenta.errors import InvalidInput
 from incenta.events.dispatch import dispatch
-from incentives import expiring
+from incentives import expiring, user_settings
 from incentives.models import Wallet
 from referrals import maturing
 from tests.incentives.game import action, badge, books, did, level, points, sound
@@ -245,6 +246,12 @@ def test_what_no_user_can_set(himal, wrong):
     before = books(himal)
     assert himal.patch("/incentives/users/asha", wrong).status == 400
     assert books(himal) == before
+
+
+def test_a_zone_that_only_python_knows_is_refused(himal):
+    with pytest.raises(InvalidInput):
+        user_settings.revise(himal.app, "asha", timezone="Mars/Base")
+    assert not himal.app.standings.exists()
 
 
 def test_a_zone_can_be_given_up_again(himal):
