@@ -14,6 +14,10 @@ from bench import installation
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["incentives"]:
+        from bench import incentives
+
+        return incentives.main(sys.argv[2:])
     options = _options()
     installation.enter()
     from bench import floor, load, million

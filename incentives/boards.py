@@ -10,6 +10,7 @@ moment at which something happened that changed it, whatever the order in which 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from incenta import clock
@@ -93,27 +94,32 @@ def _listed(metric: str, score: str) -> str:
     return f"{score} > 0" if metric == "referrals" else "true"
 
 
-def _top(metric: str) -> str:
+@cache
+def _top(metric: str, reach: int) -> str:
+    """``reach``: how many of the settled scores may be shown. Said in figures, as every limit here: of a limit that is a parameter
+    PostgreSQL believes that it takes a tenth of the board, and then plans the statement anew each time, which takes longer
+    than the answer."""
     return f"""
 WITH {_live(metric)}
 SELECT rank, user_id, xp, coins, score FROM (
   SELECT rank() OVER (ORDER BY score DESC) AS rank, user_id, xp, coins, score, at FROM (
     (SELECT b.user_id, b.xp, b.coins, b.{metric} AS score, b.{metric}_at AS at FROM incentives_boardscore b
       WHERE {_window("b")} AND {_listed(metric, f"b.{metric}")} AND {_SETTLED}
-      ORDER BY b.{metric} DESC, b.{metric}_at, b.user_id LIMIT %(reach)s)
+      ORDER BY b.{metric} DESC, b.{metric}_at, b.user_id LIMIT {reach})
     UNION ALL SELECT user_id, xp, coins, score, at FROM live WHERE visible AND {_listed(metric, "score")}
   ) everyone
 ) ranked ORDER BY score DESC, at, user_id OFFSET %(offset)s LIMIT %(limit)s
 """
 
 
-def _place(metric: str) -> str:
+@cache
+def _place(metric: str, count: int) -> str:
     """The user's own line, then those above from far to near, then those below from near to far."""
 
     def settled(condition: str, order: str) -> str:
         return f"""(SELECT b.user_id, b.xp, b.coins, b.{metric} AS score, b.{metric}_at AS at FROM incentives_boardscore b
       WHERE {_window("b")} AND {_listed(metric, f"b.{metric}")} AND {_SETTLED} AND b.user_id <> me.user_id AND {condition}
-      ORDER BY {order} LIMIT %(count)s)"""
+      ORDER BY {order} LIMIT {count})"""
 
     # four walks, each along the index from the user's own place
     higher = f"b.{metric} > me.score", f"b.{metric}, b.{metric}_at DESC, b.user_id DESC"
@@ -152,10 +158,10 @@ lines AS MATERIALIZED (
   SELECT 0 AS side, user_id, xp, coins, score, at FROM me
   UNION ALL SELECT -1, o.* FROM me CROSS JOIN LATERAL (
     SELECT * FROM ({settled(*higher)} UNION ALL {settled(*equal_before)} UNION ALL {others} AND {above}) o
-    ORDER BY score, at DESC, user_id DESC LIMIT %(count)s) o
+    ORDER BY score, at DESC, user_id DESC LIMIT {count}) o
   UNION ALL SELECT 1, u.* FROM me CROSS JOIN LATERAL (
     SELECT * FROM ({settled(*equal_after)} UNION ALL {settled(*lower)} UNION ALL {others} AND NOT {above}) u
-    ORDER BY score DESC, at, user_id LIMIT %(count)s) u
+    ORDER BY score DESC, at, user_id LIMIT {count}) u
 ),
 asked AS MATERIALIZED (SELECT DISTINCT score, incenta_board_bucket(score) AS bucket FROM lines),
 blocks AS MATERIALIZED (
@@ -179,17 +185,14 @@ FROM lines JOIN ranks USING (score) ORDER BY side, score DESC, at, user_id
 """
 
 
-_TOP = {metric: _top(metric) for metric in METRICS}
-_PLACE = {metric: _place(metric) for metric in METRICS}
-
-
 def top(app: App, window: Window, metric: str = "xp", *, limit: int = 10, offset: int = 0) -> list[dict]:
     """The board from place ``offset``: ``[{rank, userId, xp, coins}]``, with ``referrals`` where the board is of them.
 
     ``xp`` and ``coins`` are what was earned in the window, less what was taken back; spending lowers neither.
     """
-    asked = window.parameters(app) | {"limit": limit, "offset": offset, "reach": offset + limit}
-    return [_line(metric, *row) for row in sql.rows(_TOP[metric], asked)]
+    asked = window.parameters(app) | {"limit": limit, "offset": offset}
+    reach = 1 << (offset + limit).bit_length()  # few statements for all pages
+    return [_line(metric, *row) for row in sql.rows(_top(metric, reach), asked)]
 
 
 def _line(metric: str, rank: int, user_id: str, xp: int, coins: int, score: int) -> dict:
@@ -203,10 +206,10 @@ def place(app: App, window: Window, user_id: str, metric: str = "xp", *, neighbo
 
     ``above`` and ``below`` are the nearest lines of the board on either side, in its order.
     """
-    asked = window.parameters(app) | {"user_id": user_id, "count": neighbours}
+    asked = window.parameters(app) | {"user_id": user_id}
     answer: dict | None = None
     sides: dict[int, list[dict]] = {-1: [], 1: []}
-    for side, *line, of in sql.rows(_PLACE[metric], asked):
+    for side, *line, of in sql.rows(_place(metric, neighbours), asked):
         if side:
             sides[side].append(_line(metric, *line))
         else:

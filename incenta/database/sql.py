@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+import psycopg._queries
 from django.db import connection, transaction
 
+# psycopg reads the placeholders of a statement anew each time where it is longer than this, for fear of programs that make up
+# endless long statements. Ours are few and constant, and the longest are the hottest: reading one takes a tenth of an event.
+psycopg._queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
 
 transaction_joined = partial(transaction.atomic, savepoint=False)
 """Opens a transaction, or joins the caller's: a verb owns its transaction, and a dry run may own the verb's."""

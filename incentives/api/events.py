@@ -12,8 +12,7 @@ from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
 from incenta.errors import DomainError, InvalidInput
 from incenta.serializers import Serializer
-
-from incentives import engine
+from incentives import engine, fastpath
 from incentives.models import Activity
 
 MOST_AT_ONCE = 1_000
@@ -82,7 +81,7 @@ class Events(ListView):
         }
 
     def post(self, request):
-        (answer,) = engine.record(request.app, [EventInput.doing(request.data)], actor=request.api_key.pk, alone=True)
+        answer = fastpath.record(request.app, EventInput.doing(request.data), actor=request.api_key.pk)
         return Response(answer, status=200 if answer["idempotentReplay"] else 201)
 
 
