@@ -41,14 +41,14 @@ def filled(path: str, shop: Caller) -> str:
     return f"/dashboard/{shop.app.pk}/{path.format(campaign=shop.campaign(), key=key)}"
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_opens_for_its_roles(himal, path, role):
     answer = sign_in(himal.app.merchant, role).get(filled(path, himal))
     assert answer.status_code == (200 if role in PAGES[path] else 403)
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
 @pytest.mark.parametrize("path", ACTIONS)
 def test_a_button_works_for_its_roles(himal, path, role):
     roles, sent = ACTIONS[path]
