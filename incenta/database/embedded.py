@@ -238,10 +238,12 @@ class Cluster:
                 raise DatabaseDidNotStart(f"{done.stdout.strip()}\n--- the end of {self.log}:\n{self._log_tail()}")
             time.sleep(0.2)
         while self._identity() is None:
-            if time.monotonic() > deadline or self.pid() is None:
+            if time.monotonic() > deadline:
                 raise DatabaseDidNotStart(
                     f"The server did not become ready.\n--- the end of {self.log}:\n{self._log_tail()}"
                 )
+            if self.pid() is None:  # what was running was on its way out
+                return self._start(user, deadline)
             time.sleep(0.05)
 
     def _create(self, user: pwd.struct_passwd | None) -> None:
