@@ -47,7 +47,8 @@ class EventFilters(FilterSet):
     actionKey = TextFilter(field_name="action_key")
     to = MomentFilter(field_name="occurred_at", lookup_expr="lt")
     notAwarded = django_filters.ChoiceFilter(
-        field_name="not_awarded", choices=[(code, code) for code in ("cooldown", "max_repeats", "max_per_day", "fraud_hold")]
+        field_name="not_awarded",
+        choices=[(code, code) for code in ("cooldown", "max_repeats", "max_per_day", "fraud_hold")],
     )
 
     class Meta:
@@ -110,8 +111,15 @@ class BulkEvents(ApiView):
                     else {"index": index, "status": 200 if answer["idempotentReplay"] else 201, **answer}
                 )
         counts = {status: sum(result["status"] == status for result in results) for status in (200, 201)}
-        return Response({"results": results, "recorded": counts[201], "replayed": counts[200], "failed": len(results) - sum(counts.values())})
+        failed = len(results) - sum(counts.values())
+        return Response({"results": results, "recorded": counts[201], "replayed": counts[200], "failed": failed})
 
 
 def _failed(index: int, refusal: DomainError) -> dict:
-    return {"index": index, "status": refusal.status, "error": refusal.message, "code": refusal.code, "details": refusal.details}
+    return {
+        "index": index,
+        "status": refusal.status,
+        "error": refusal.message,
+        "code": refusal.code,
+        "details": refusal.details,
+    }

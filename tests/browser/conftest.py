@@ -26,7 +26,7 @@ AXE = (Path(settings.BASE_DIR) / "tests/vendor/axe-4.14.1.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def allow_database_beside_playwright():
     """Playwright's synchronous face keeps an event loop in this thread, which Django would take for asynchronous code."""
     patch = pytest.MonkeyPatch()
@@ -35,7 +35,7 @@ def allow_database_beside_playwright():
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: its event loop would be in the way of tests that run one of their own
 def chromium_running(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
