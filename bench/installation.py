@@ -1,5 +1,6 @@
 """An installation of the bench's own under ``.data/bench``: its embedded database and web servers, set as in production."""
 
+import atexit
 import os
 import socket
 import subprocess
@@ -36,6 +37,18 @@ def enter() -> None:
     import django
 
     django.setup()
+    atexit.register(_stop_database)
+
+
+def _stop_database() -> None:
+    """The embedded server outlives whoever started it; the bench's has nobody left to serve."""
+    from django.db import connections
+
+    from incenta.database.embedded import Cluster
+
+    settings = connections["default"].settings_dict
+    connections.close_all()
+    Cluster(**settings["EMBEDDED"]).stop()
 
 
 def free_port() -> int:
