@@ -32,7 +32,17 @@ def cluster(tmp_path):
 
 def ask(cluster: Cluster, sql: str):
     where = f"host='{cluster.socket_dir!s}'".replace("it's", r"it\'s")
-    with psycopg.connect(f"{where} port=5432 user=postgres dbname=incenta", autocommit=True) as connection:
+    for patience in range(5, -1, -1):
+        try:
+            connection = psycopg.connect(f"{where} port=5432 user=postgres dbname=incenta", autocommit=True)
+            break
+        except psycopg.OperationalError:
+            # a server that went between the look and the connection is looked for again, as incenta.database does
+            if not patience:
+                raise
+            time.sleep(0.2)
+            cluster.ensure_running()
+    with connection:
         cursor = connection.execute(sql)
         return cursor.fetchone()[0] if cursor.description else None
 
