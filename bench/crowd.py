@@ -84,9 +84,10 @@ def _make(users: int):
     say(f"    indexes: {time.monotonic() - started:.0f} s")
     started = time.monotonic()
     from incenta.database import sql
+    from incentives.boards import recount
 
-    sql.row(boards._RECOUNT_BUCKETS, {"app_id": app.pk})
-    sql.row(boards._RECOUNT_BLOCKS, {"app_id": app.pk})
+    sql.row(recount.RECOUNT_BUCKETS, {"app_id": app.pk})
+    sql.row(recount.RECOUNT_BLOCKS, {"app_id": app.pk})
     say(f"    histograms from scratch: {time.monotonic() - started:.0f} s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE, FREEZE) incentives_boardscore, incentives_boardbucket, incentives_boardblock")

@@ -25,8 +25,8 @@ from incenta.errors import Overtaken
 from incenta.ids import new_id
 from incenta.money import COIN, TOKEN, XP
 
+from . import boards, engine
 from . import book as rulebook
-from . import engine
 from .book import ActionRule, Book
 from .engine import Doing
 
@@ -273,6 +273,8 @@ def _at_once(app: App, doing: Doing, actor: str) -> dict | None:
     if not made:
         raise Overtaken
     events.nudge()
+    if rule.xp or rule.coins:
+        boards.left(1)
     outcome = {
         "balances": {"xp": xp, "coins": coins, "tokens": tokens},
         "bonus": {"xp": 0, "coins": 0, "tokens": 0},

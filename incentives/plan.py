@@ -15,8 +15,8 @@ from incenta.database import sql
 from incenta.errors import Overtaken
 from incenta.money import COIN, TOKEN, XP
 
+from . import boards, ledger
 from . import book as rulebook
-from . import ledger
 from .book import Book
 from .progress import Given, State
 
@@ -361,3 +361,5 @@ class Plan:
         self.wallets.written()
         if self.told:
             events.nudge()
+        if self.boards:
+            boards.left(len(self.boards))

@@ -13,7 +13,7 @@ from incenta import clock
 from incenta.accounts.models import App
 from incenta.database import sql
 from incentives import boards
-from incentives.boards import Window
+from incentives.boards import Window, folding, recount
 from incentives.models import BoardBlock, BoardBucket, BoardDelta, BoardScore, Standing
 from incentives.models.board import METRICS, Period
 from tests.cast import at_once, caller
@@ -464,7 +464,7 @@ def test_a_hidden_user_who_is_shown_is_a_drift(reads):
 
 
 def test_the_recount_goes_by_blocks(reads, monkeypatch):
-    monkeypatch.setattr(boards, "USERS_A_BLOCK", 2)
+    monkeypatch.setattr(recount, "USERS_A_BLOCK", 2)
     for place in range(5):
         read(reads, f"user{place}", place + 1)
     for _ in range(3):
@@ -585,3 +585,19 @@ def test_a_bulk_reaches_its_scores_when_the_same_events_alone_would(reads):
     before = list(BoardScore.objects.order_by("id").values())
     assert boards.refresh(reads.app)["drift"] == 0
     assert list(BoardScore.objects.order_by("id").values()) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_is_asked_for_after_every_few_deltas(reads, monkeypatch):
+    """The bell is one of Celery's broker; that it is rung is all that happens here."""
+    rung = []
+    monkeypatch.setattr(folding._bell, "ring", lambda: rung.append(BoardDelta.objects.count()))
+    monkeypatch.setattr(folding, "_left", 0)
+    monkeypatch.setattr(folding, "DELTAS_A_RING", 4)
+    read(reads, "asha", 3)
+    assert rung == []
+    read(reads, "asha")
+    assert rung == [4]  # what it is rung for is committed
+    events = [{"userId": f"user {place}", "actionKey": "read"} for place in range(9)]
+    assert reads.post("/incentives/events/bulk", {"events": events}).status == 200
+    assert rung == [4, 13]
