@@ -291,7 +291,11 @@ class Cluster:
         }
         with psycopg.connect(**where, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone():
-                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(self.database)))
+                # A starter that was killed here left the server making it: two errors, by how far it has come.
+                with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                    connection.execute(
+                        psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(self.database))
+                    )
 
     def _stop(self, user: pwd.struct_passwd | None) -> None:
         (self.home / "ready").unlink(missing_ok=True)
