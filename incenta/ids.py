@@ -35,6 +35,7 @@ PREFIXES = {
     "req": "request",
     "rev": "reversal of a conversion",
     "rew": "reward",
+    "stl": "settlement entry between two businesses",
     "trf": "ledger transfer",
     "usr": "participant",
     "wal": "wallet",
