@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("Engagement", "leaderboard", "Leaderboard", "trophy", hotkey="g b"),
     Entry("Engagement", "catalog", "Catalog", "gift"),
     Entry("Engagement", "redemptions", "Redemptions", "ticket-check"),
+    Entry("Engagement", "incentive_settings", "Expiry and streaks", "hourglass"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
 )
 

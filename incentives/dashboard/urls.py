@@ -13,6 +13,7 @@ from .ledgers import Ledger, Ledgers, SetVisibility
 from .levels import DeleteLevel, EditLevel, Levels, MakeLadder
 from .milestones import DeleteMilestone, EditMilestone, Milestones
 from .redemptions import Redemptions, Settle
+from .settings import Settings
 
 fulfil = Settle.as_view(status=RedemptionStatus.FULFILLED)
 cancel = Settle.as_view(status=RedemptionStatus.CANCELLED)
@@ -37,6 +38,7 @@ urlpatterns = [
     path("incentives/milestones/new/", EditMilestone.as_view(), name="new_milestone"),
     path("incentives/milestones/<str:key>/edit/", EditMilestone.as_view(), name="edit_milestone"),
     path("incentives/milestones/<str:key>/delete/", DeleteMilestone.as_view(), name="delete_milestone"),
+    path("incentives/settings/", Settings.as_view(), name="incentive_settings"),
     path("incentives/backfills/<str:noun>/", Backfills.as_view(), name="backfills"),
     path("incentives/users/", Ledgers.as_view(), name="ledgers"),
     path("incentives/users/one/", Ledger.as_view(), name="ledger"),

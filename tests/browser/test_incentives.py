@@ -18,6 +18,7 @@ PAGES = (
     f"users/one/?id={LONG}", f"users/one/?id={LONG}&at=2020-01-01T00:00",
     "leaderboard/", f"leaderboard/?period=weekly&q={LONG}", "leaderboard/?metric=referrals", "leaderboard/?period=hourly",
     "catalog/", "catalog/new/", "catalog/{item}/edit/", "catalog/{item}/codes/", "redemptions/", "redemptions/?q=nothing-like-it",
+    "settings/",
 )  # fmt: skip
 
 
