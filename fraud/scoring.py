@@ -3,7 +3,7 @@
 from fraud.assessment import CLEAN, Assessment, Reason
 from fraud.rules import self_referral
 
-FLAGGED_CODE = Reason("SUSPICIOUS_PATTERN", 100, "The referral code itself is flagged.")
+FLAGGED_CODE = Reason("SUSPICIOUS_PATTERN", 100, "The referral code itself is flagged.", code="CODE_FLAGGED")
 
 
 def assess(*, referrer_id: str, referee_id: str | None, code_is_flagged: bool = False) -> Assessment:

@@ -8,5 +8,9 @@ def judge(referrer_id: str, referee_id: str | None) -> Reason | None:
     if referee_id is None or referrer_id.strip().casefold() != referee_id.strip().casefold():
         return None
     return Reason(
-        "SELF_REFERRAL", 100, "The referrer and the referred friend are the same user.", {"userId": referrer_id}
+        "SELF_REFERRAL",
+        100,
+        "The referrer and the referred friend are the same user.",
+        {"userId": referrer_id},
+        code="SELF_REFERRAL_ID",
     )

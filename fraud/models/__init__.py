@@ -1,0 +1,38 @@
+"""Fraud's rows: what was seen, what it was scored, what is suspected, what people decided, and by which rules."""
+
+from .case import Case, CaseEvent, CaseStatus, Deadline
+from .decision import Decision, Verdict
+from .flag import Flag, FlagStatus, FlagType
+from .link import KeyKind, KeyMark, Link
+from .list_entry import ListEntry, Mute
+from .person import PersonHold
+from .rule_set import Backtest, RuleSet, RuleSetState
+from .score import Action, Rescore, Score, Stage, Subject
+from .sighting import Sighting
+
+__all__ = [
+    "Action",
+    "Backtest",
+    "Case",
+    "CaseEvent",
+    "CaseStatus",
+    "Deadline",
+    "Decision",
+    "Flag",
+    "FlagStatus",
+    "FlagType",
+    "KeyKind",
+    "KeyMark",
+    "Link",
+    "ListEntry",
+    "Mute",
+    "PersonHold",
+    "Rescore",
+    "RuleSet",
+    "RuleSetState",
+    "Score",
+    "Sighting",
+    "Stage",
+    "Subject",
+    "Verdict",
+]
