@@ -77,6 +77,7 @@ class KeyForm(forms.Form):
             (ApiKey.Scope.FULL, "Full: your server reads and writes everything"),
             (ApiKey.Scope.READ, "Read only: reports and exports"),
             (ApiKey.Scope.PUBLISHABLE, "Publishable: may stand in a web page, only for your allowed domains"),
+            (ApiKey.Scope.POS, "Point of sale: a till checks and fulfils marketplace codes, and can do nothing else"),
         ],
         initial=ApiKey.Scope.FULL,
         widget=forms.RadioSelect,

@@ -127,7 +127,7 @@ def caller_ip(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR", "")
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """The address, or for IPv6 its /64: one subscriber holds them all."""
     return ":".join(address.split(":")[:4]) if ":" in address else address
 
@@ -153,7 +153,7 @@ def secret_of(request: HttpRequest) -> str:
 
 def identify(request: HttpRequest) -> ApiKey:
     """The usable key of this request. Raises ``Unauthorized``; ``TooManyRequests`` to an address that guesses."""
-    network = _network(caller_ip(request))
+    network = network_of(caller_ip(request))
     try:
         secret = secret_of(request)
         if len(secret) > 200:
@@ -183,13 +183,13 @@ def _too_many_guesses() -> DomainError:
 
 def guesses_left(request: HttpRequest) -> tuple[int, int, int]:
     """What ``RateLimit-*`` tells a caller without a key: limit, remaining, seconds until it starts anew."""
-    return GUESSES_PER_MINUTE, guesses.left(_network(caller_ip(request))), 60 - int(time.time()) % 60
+    return GUESSES_PER_MINUTE, guesses.left(network_of(caller_ip(request))), 60 - int(time.time()) % 60
 
 
-def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool) -> None:
+def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool, point_of_sale: bool = False) -> None:
     """Raises ``Forbidden`` where the app is suspended or the key's scope does not reach.
 
-    ``publishable``: whether the view is one that browsers may call.
+    ``publishable``: whether the view is one that browsers may call; ``point_of_sale``: whether tills may.
     """
     if key.app.status == App.Status.SUSPENDED:
         raise Forbidden("app_suspended", "This app is suspended.")
@@ -199,6 +199,9 @@ def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool) -> None:
     if scope == ApiKey.Scope.READ:
         if request.method not in ("GET", "HEAD"):
             raise Forbidden("missing_scope", "This key may only read.")
+    elif scope == ApiKey.Scope.POS:
+        if not point_of_sale:
+            raise Forbidden("missing_scope", "A point-of-sale key may only check and fulfil marketplace codes.")
     elif not publishable:
         raise Forbidden("missing_scope", "A publishable key cannot be used here.")
     elif not may_use(key.app, request.META.get("HTTP_ORIGIN", "")):

@@ -102,6 +102,8 @@ class AutoSchema(SpectacularAutoSchema):
             found["security"] = []
         elif self.view.publishable:
             found["security"] = [{"apiKey": []}, {"bearer": []}, {"publishableKey": []}]
+        elif self.view.point_of_sale:
+            found["security"] = [{"apiKey": []}, {"bearer": []}, {"pointOfSaleKey": []}]
         found["responses"] = self._answers(known, components)
         return found
 
@@ -318,6 +320,10 @@ class Generator(SchemaGenerator):
                 "publishableKey": {
                     "type": "apiKey", "in": "header", "name": "x-api-key",
                     "description": "A publishable key (`inc_pub_`), from one of the app's allowed domains.",
+                },
+                "pointOfSaleKey": {
+                    "type": "apiKey", "in": "header", "name": "x-api-key",
+                    "description": "A key of scope `pos`: a till's, which checks and fulfils codes and can do nothing else.",
                 },
             },
         }  # fmt: skip

@@ -72,6 +72,8 @@ class ApiView(APIView):
     """What the body of POST, PATCH and PUT may be; the API's description shows it."""
     publishable = False
     """Whether browsers may call this view with a publishable key from an allowed domain."""
+    point_of_sale = False
+    """Whether tills may call this view with a key that can do nothing else."""
     public = False
     """Whether no key is needed; then ``request.app`` is not set."""
     body_types: tuple[type, ...] = (dict,)
@@ -101,7 +103,7 @@ class ApiView(APIView):
         request.api_key = inner.api_key = key
         request.app = inner.app = key.app
         metering.admit(key, inner)
-        authentication.authorize(key, inner, publishable=self.publishable)
+        authentication.authorize(key, inner, publishable=self.publishable, point_of_sale=self.point_of_sale)
 
     def _call(self, handler) -> HttpResponse:
         answer = handler(self.request, *self.args, **self.kwargs)

@@ -5,13 +5,13 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from incenta import clock
-from incenta.api import errors
+from incenta.api import errors, guessing
 from incenta.api.fields import Text, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, TruthFilter, check_parameters
 from incenta.api.views import ApiRequest, ApiView
 from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
-from referrals import code_guessing, discount_code, reward_state, rewards
+from referrals import discount_code, reward_state, rewards
 from referrals.faces_reward import SHOWN, code_face, reward_face
 from referrals.locked_rewards import not_found
 from referrals.models import Reward
@@ -219,10 +219,10 @@ class ValidateCode(ApiView):
         code = request.query_params.get("code")
         if code is None:
             raise InvalidInput({"code": ["Is required."]})
-        code_guessing.refuse_guesser(request.api_key)
+        guessing.refuse_guesser(guessing.Asker.of(request))
         reward = rewards.by_code(request.app, code)
         if reward is None:
-            code_guessing.count_miss(request.api_key)
+            guessing.count_miss(guessing.Asker.of(request))
             return Response(
                 {"valid": False, "error": "Discount code not found.", "code": code[: discount_code.LONGEST]}
             )
@@ -252,10 +252,10 @@ class RedeemReward(ApiView):
         asked = RedeemInput.parse(request.data)
         reward_id = asked.get("reward_id")
         if (code := asked.get("code")) is not None:
-            code_guessing.refuse_guesser(request.api_key)
+            guessing.refuse_guesser(guessing.Asker.of(request))
             found = rewards.by_code(request.app, code)
             if found is None:
-                code_guessing.count_miss(request.api_key)
+                guessing.count_miss(guessing.Asker.of(request))
                 # answered, not raised: raising would roll the count back
                 return errors.answer(not_found(), request.request_id)
             reward_id = found.pk

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from incenta.api import guessing
 from incenta.api.metering import meter
-from referrals import code_guessing
 from tests.referrals.promises import books_are_right, money, nothing_moves, promise, row, told
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nobody_has_guessed():
     """What a process remembers of guesses must not outlive the rows of one test."""
-    code_guessing._waiting.clear()
+    guessing.forget()
     meter.forget()
 
 

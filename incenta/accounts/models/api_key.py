@@ -51,6 +51,7 @@ class ApiKey(models.Model):
         FULL = "full", "Full"
         READ = "read", "Read only"
         PUBLISHABLE = "publishable", "Publishable (browser)"
+        POS = "pos", "Point of sale"
 
     id = IdField(prefix="key")
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="api_keys")
