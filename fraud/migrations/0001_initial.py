@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("accounts", "0002_initial"),
+        ("accounts", "0002_point_of_sale_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
