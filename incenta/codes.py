@@ -14,11 +14,18 @@ def random_part(length: int = UNGUESSABLE) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
+def made_code(prefix: str = "") -> str:
+    """A code that nobody guesses and everybody can type, such as ``CAFE-7KQ4M9XWPR3TH6``."""
+    return f"{prefix.upper()}-{random_part()}" if prefix else random_part()
+
+
 def key_of(code: str) -> str:
     """A code as it is compared: without regard to case, to blanks around it, or to how its characters are composed.
 
     Comparing a key again gives the same key (Unicode's NFKC_Casefold, UAX 31).
     """
+    if code.isascii():  # composed one way only
+        return code.lower().strip()
     key = code
     for _ in range(2):
         key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", key.casefold()).casefold())

@@ -1,14 +1,12 @@
 """The catalog's items: made, changed, stocked and taken off the shelf by the merchant."""
 
-import csv
-import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from incenta import clock, codes
+from incenta import clock
 from incenta.accounts.models import App
+from incenta.code_pool import CodePool, Upload
 from incenta.database import sql
 from incenta.errors import InvalidInput, NotFound
 
@@ -16,8 +14,7 @@ from .models import Item, ItemCode, ItemRedemption, ItemStock
 from .models.catalog import CodeSource
 
 UNLIMITED = -1
-MOST_CODES = 100_000
-LONGEST_CODE = 64
+CODES = CodePool("incentives_itemcode", "item_id", given="incentives_itemredemption", given_by="app_id")
 
 
 def get(app: App, item_id: str, *, lock: bool = False) -> Item:
@@ -78,7 +75,7 @@ def create(app: App, values: dict) -> Item:
         if item.limited:
             ItemStock.objects.create(item=item, app=app, left=inventory)
         if uploaded:
-            _add_codes(item, uploaded)
+            CODES.add(app.pk, item.pk, uploaded)
     return item
 
 
@@ -100,7 +97,7 @@ def revise(app: App, item_id: str, changes: dict) -> Item:
         item.updated_at = clock.now(app)
         item.save()
         if uploaded:
-            _add_codes(item, uploaded)
+            CODES.add(app.pk, item.pk, uploaded)
     return item
 
 
@@ -119,72 +116,9 @@ def _check(item: Item) -> None:
 
 
 # --- uploaded codes -------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Upload:
-    """What an upload holds: codes to add, how many are known already or stand in it twice, and the lines that are no codes."""
-
-    new: list[str]
-    duplicates: int
-    bad: list[dict]
-
-    def face(self) -> dict:
-        return {"new": len(self.new), "duplicate": self.duplicates, "bad": len(self.bad), "badLines": self.bad[:20]}
-
-
-def read_csv(text: str) -> list[str]:
-    """The codes of a CSV file: its first column, with or without a heading. Raises ``InvalidInput``."""
-    try:
-        lines = [row[0] if row else "" for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)]
-    except csv.Error as error:
-        raise InvalidInput({"file": [f"Is not a CSV file: {error}."]}) from None
-    if lines and codes.key_of(lines[0]) in ("code", "codes", "coupon", "voucher"):
-        lines = lines[1:]
-    return lines
-
-
 def examine(app: App, sent: Iterable[str]) -> Upload:
-    """What would become of these codes; nothing is written. One statement for any number."""
-    new: dict[str, str] = {}
-    duplicates, bad = 0, []
-    for number, line in enumerate(sent, 1):
-        code = line.strip()
-        if not code:
-            continue
-        # a cell that a spreadsheet would run is nobody's code
-        if (
-            len(code) > LONGEST_CODE
-            or not code.isprintable()
-            or code[0] in "=+@"
-            or len(codes.key_of(code)) > LONGEST_CODE
-        ):
-            bad.append({"line": number, "text": code[:40]})
-        elif (key := codes.key_of(code)) in new:
-            duplicates += 1
-        else:
-            new[key] = code
-        if len(new) > MOST_CODES:
-            raise InvalidInput({"codes": [f"At most {MOST_CODES} codes at once."]})
-    known = {key for (key,) in sql.rows(_KNOWN, {"app_id": app.pk, "keys": list(new)})}
-    return Upload([code for key, code in new.items() if key not in known], duplicates + len(known), bad)
-
-
-_KNOWN = """
-SELECT code_key FROM incentives_itemcode WHERE app_id = %(app_id)s AND code_key = ANY(%(keys)s)
-UNION SELECT code_key FROM incentives_itemredemption WHERE app_id = %(app_id)s AND code_key = ANY(%(keys)s)
-"""
-
-
-def _add_codes(item: Item, sent: list[str]) -> Upload:
-    upload = examine(item.app, sent)
-    if upload.bad:
-        line = upload.bad[0]
-        raise InvalidInput({"codes": [f"Line {line['line']} is not a code: {line['text']}"]})
-    ItemCode.objects.bulk_create(
-        [ItemCode(app_id=item.app_id, item=item, code=code, code_key=codes.key_of(code)) for code in upload.new],
-        batch_size=5_000,
-        ignore_conflicts=True,
-    )
-    return upload
+    """What would become of these codes; nothing is written. One statement for any number. Raises ``InvalidInput``."""
+    return CODES.examine(app.pk, sent)
 
 
 def add_codes(app: App, item_id: str, sent: list[str]) -> dict:
@@ -194,7 +128,7 @@ def add_codes(app: App, item_id: str, sent: list[str]) -> dict:
         if item.code_source != CodeSource.POOL:
             item.code_source = CodeSource.POOL
             item.save(update_fields=["code_source"])
-        return _add_codes(item, sent).face()
+        return CODES.add(app.pk, item.pk, sent).face()
 
 
 def redemption_face(redemption: ItemRedemption) -> dict:

@@ -1,7 +1,5 @@
 """Spending points on the catalog: the debit, the stock, the code and the redemption are one transaction or none of it."""
 
-import secrets
-
 from incenta import clock, codes, events
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -10,20 +8,12 @@ from incenta.ids import new_id
 from incenta.money import COIN, TOKEN, XP
 
 from . import ledger
+from .catalog import CODES
 from .models import Item, ItemRedemption, ItemStock
 from .models.catalog import CodeSource, RedemptionStatus
 
 _TAKE_STOCK = "UPDATE incentives_itemstock SET left = left - 1 WHERE item_id = %(item_id)s AND left > 0 RETURNING left"
 _TAKE_STOCK = _TAKE_STOCK.replace("left", '"left"')
-
-_TAKE_CODE = """
-UPDATE incentives_itemcode SET redemption_id = %(redemption_id)s WHERE id = (
-  SELECT id FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL AND id >= %(start)s
-  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING code, code_key
-"""
-_WAIT_FOR_CODE = _TAKE_CODE.replace(" SKIP LOCKED", "")
-_SPREAD = "SELECT min(id), max(id) FROM incentives_itemcode WHERE item_id = %(item_id)s AND redemption_id IS NULL"
 
 _HAD = """
 SELECT count(*) FROM (SELECT FROM incentives_itemredemption
@@ -44,11 +34,6 @@ WITH redemption AS (
 {events.INSERT}
 SELECT 1
 """
-
-
-def made_code(prefix: str) -> str:
-    """A code that nobody guesses and everybody can type."""
-    return f"{prefix.upper()}-{codes.random_part()}" if prefix else codes.random_part()
 
 
 def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
@@ -137,19 +122,12 @@ def _code(item: Item, redemption_id: str) -> tuple[str | None, str | None]:
     if item.code_source == CodeSource.NONE:
         return None, None
     if item.code_source == CodeSource.GENERATED:
-        code = made_code(item.code_prefix)
+        code = codes.made_code(item.code_prefix)
         return code, codes.key_of(code)
-    asked = {"item_id": item.pk, "redemption_id": redemption_id}
-    while True:
-        first, last = sql.row(_SPREAD, asked)
-        if first is None:
-            raise Conflict("out_of_stock", "There is none of this item left.")
-        # from a random place on, so that many at once do not all try the first free code; then from the beginning; and when
-        # others hold all that are left, behind them: one of them may yet give a code back
-        start = first + secrets.randbelow(last - first + 1)
-        for statement, place in ((_TAKE_CODE, start), (_TAKE_CODE, first), (_WAIT_FOR_CODE, first)):
-            if (taken := sql.row(statement, asked | {"start": place})) is not None:
-                return taken
+    taken = CODES.take(item.pk, redemption_id)
+    if taken is None:
+        raise Conflict("out_of_stock", "There is none of this item left.")
+    return taken
 
 
 def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> ItemRedemption:

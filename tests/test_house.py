@@ -28,7 +28,20 @@ ROOF = {
     *("broker", "lifeline"),
 }
 GROUND = {
-    *("ids", "money", "clock", "codes", "errors", "serializers", "database", "accounts", "events", "api", "dashboard"),
+    *(
+        "ids",
+        "money",
+        "clock",
+        "codes",
+        "code_pool",
+        "errors",
+        "serializers",
+        "database",
+        "accounts",
+        "events",
+        "api",
+        "dashboard",
+    ),
     # pure mechanics that know nothing of the product
     *("encryption", "secret_key"),
 }

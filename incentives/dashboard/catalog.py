@@ -12,6 +12,7 @@ from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from incenta.code_pool import read_csv
 from incenta.dashboard.access import may
 from incenta.dashboard.api_form import Count
 from incenta.dashboard.lists import ListPage
@@ -196,7 +197,7 @@ class CodesForm(forms.Form):
             raise InvalidInput({"file": [f"Is over {LARGEST_FILE // 1024 // 1024} MB: please send it in parts."]})
         else:
             try:
-                lines = catalog.read_csv(file.read().decode("utf-8"))
+                lines = read_csv(file.read().decode("utf-8"))
             except UnicodeDecodeError:
                 raise InvalidInput(
                     {"file": ["Is not text in UTF-8. Save it as “CSV UTF-8” and send it again."]}
