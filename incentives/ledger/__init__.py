@@ -55,7 +55,7 @@ from .refusals import (
 from .statements import WRITE
 from .states import HoldState, LotState, TransferState, WalletState
 from .verbs import capture, earn, expire, grant, payout, post, refund, release, reserve, reverse, spend, void
-from .verifying import verify
+from .verifying import verify, verify_with
 from .wallets import Wallets
 
 __all__ = [
@@ -104,5 +104,6 @@ __all__ = [
     "spend",
     "transfers",
     "verify",
+    "verify_with",
     "void",
 ]
