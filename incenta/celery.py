@@ -65,6 +65,8 @@ app.conf.beat_schedule = {
     "fold boards": every("incentives.fold_boards", 2),
     "run backfills": every("incentives.run_backfills", 10),
     "expire points": every("incentives.expire_points", 30),
+    "expire redemptions": every("marketplace.expire_redemptions", 30),
+    "watch stock": every("marketplace.watch_stock", 30),
     "verify ledgers": every("incentives.verify_ledgers", 86_400),
     "purge webhooks": every("webhooks.purge", 3_600),
     "purge API records": every("api.purge", 3_600),

@@ -5,8 +5,10 @@ two partners in two zones may have the same entry in neighbouring months.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
@@ -143,6 +145,16 @@ def lines(app: App, partners: dict[str, Account], some: list[SettlementEntry]) -
         partner_id = entry.debtor_id if direction == TO_US else entry.creditor_id
         found.append(Line(entry, partners[partner_id], direction))
     return found
+
+
+def stream(app: App, month: Month) -> Iterator[Line]:
+    """Every line of the month, the oldest first, however many there are. Two statements, one where nothing happened."""
+    found = entries(app, month).order_by("occurred_at", "id").iterator(chunk_size=500)
+    partners = None
+    for some in iter(lambda: list(islice(found, 500)), []):
+        # read after the entries, so that whoever is in one is among them
+        partners = partners or by_partner(accounts(app, month))
+        yield from lines(app, partners, some)
 
 
 def by_partner(found: list[Account]) -> dict[str, Account]:

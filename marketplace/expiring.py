@@ -1,0 +1,54 @@
+"""Codes that nobody used in time: each ends by the clock of the app whose user it is, and coins return by the listing's policy."""
+
+import logging
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from incenta import clock
+from incenta.accounts.models import App
+from incenta.database import sql
+
+from . import redemptions
+from .models import Redemption, RedemptionStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+"""Redemptions that end in one transaction."""
+
+# most clocks run, and the index of what is due serves them; a clock that stands still is asked of its own rows
+_APPS = """
+SELECT DISTINCT r.app_id FROM marketplace_redemption r JOIN accounts_app a ON a.id = r.app_id
+WHERE r.status = 'PENDING' AND r.expires_at <= %(now)s AND a.clock_frozen_at IS NULL
+UNION SELECT a.id FROM accounts_app a WHERE a.clock_frozen_at IS NOT NULL AND EXISTS (
+  SELECT FROM marketplace_redemption r WHERE r.app_id = a.id AND r.status = 'PENDING' AND r.expires_at <= a.clock_frozen_at)
+"""
+
+
+def expire_all() -> int:
+    """Expires what is due in every app, each by its own clock. Answers how many redemptions."""
+    expired = 0
+    due = [app_id for (app_id,) in sql.rows(_APPS, {"now": timezone.now()})]
+    for app in App.objects.filter(pk__in=due).order_by("pk"):
+        try:
+            expired += expire(app)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("the redemptions of %s could not be expired", app.pk)
+    return expired
+
+
+def expire(app: App) -> int:
+    """Expires what is due in one app, in batches that may be killed and repeated. Answers how many redemptions."""
+    expired, after = 0, ""
+    while True:
+        due = Redemption.objects.filter(
+            app=app, status=RedemptionStatus.PENDING, expires_at__lte=clock.now(app), pk__gt=after
+        )
+        batch = list(due.order_by("pk").values_list("pk", "user_id")[:BATCH])
+        if not batch:
+            return expired
+        expired += redemptions.expire(app, batch)
+        after = batch[-1][0]
