@@ -1,24 +1,17 @@
 """The catalog: what points buy, what is left of it, and the codes that are handed out."""
 
-import secrets
-
 import django_filters
 from django import forms
-from django.contrib import messages
-from django.core.cache import cache
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 
-from incenta.code_pool import read_csv
+from incenta.code_pool import Upload
 from incenta.dashboard.access import may
 from incenta.dashboard.api_form import Count
+from incenta.dashboard.code_upload import CodeUploadPage
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action as Button
-from incenta.dashboard.pages import AppPage
-from incenta.errors import DomainError, InvalidInput, NotFound
+from incenta.errors import InvalidInput
 from incentives import catalog
 from incentives.api.catalog import ItemChanges, ItemInput
 from incentives.models import Item, ItemCode, ItemStock
@@ -28,9 +21,6 @@ from .rule_form import RuleForm, RuleFormPage
 from .words import points
 
 SHELF = [("on", "On offer"), ("off", "Not on offer")]
-LARGEST_FILE = 5 * 1024 * 1024
-KEPT_S = 3_600
-SAMPLE = 5
 
 
 class ItemFilter(django_filters.FilterSet):
@@ -173,107 +163,23 @@ class DeleteItem(Button):
         return f"{item.name} is off the shelf for good. Its redemptions stay."
 
 
-class CodesForm(forms.Form):
-    file = forms.FileField(
-        label="CSV file",
-        required=False,
-        help_text="The codes stand in the first column, with or without a heading.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
-    )
-    text = forms.CharField(
-        label="Or type them",
-        required=False,
-        max_length=500_000,
-        help_text="One a line.",
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
-    )
-
-    def codes(self) -> list[str]:
-        """The lines that were sent. Raises ``InvalidInput``."""
-        file = self.cleaned_data.get("file")
-        if file is None:
-            lines = self.cleaned_data.get("text", "").splitlines()
-        elif file.size > LARGEST_FILE:
-            raise InvalidInput({"file": [f"Is over {LARGEST_FILE // 1024 // 1024} MB: please send it in parts."]})
-        else:
-            try:
-                lines = read_csv(file.read().decode("utf-8"))
-            except UnicodeDecodeError:
-                raise InvalidInput(
-                    {"file": ["Is not text in UTF-8. Save it as “CSV UTF-8” and send it again."]}
-                ) from None
-        if not any(line.strip() for line in lines):
-            raise InvalidInput({"file": ["Holds no code."]})
-        return lines
-
-
-class UploadCodes(AppPage):
-    """Codes into an item's pool, in two steps: what an upload holds is shown first, and added on request, all or none.
-
-    In between the new codes wait in the cache for an hour, for whoever uploaded them: they never stand in a page.
-    """
+class UploadCodes(CodeUploadPage):
+    """Codes into an item's pool."""
 
     permission = "incentives.edit"
     section = "catalog"
     template_name = "incentives/codes.html"
+    noun = "item"
+    here = "upload_codes"
 
-    def get(self, request: HttpRequest, item_id: str) -> HttpResponse:
-        return self.show(catalog.get(request.app, item_id), CodesForm())
+    def find(self, item_id: str) -> Item:
+        return catalog.get(self.request.app, item_id)
 
-    def post(self, request: HttpRequest, item_id: str) -> HttpResponse:
-        item = catalog.get(request.app, item_id)
-        if "token" in request.POST:
-            return self.commit(item, request.POST["token"])
-        form = CodesForm(request.POST, request.FILES)
-        if not form.is_valid():
-            return self.show(item, form, status=422)
-        try:
-            upload = catalog.examine(request.app, form.codes())
-        except InvalidInput as error:
-            for field, sentences in error.details.items():
-                form.add_error("file" if field in ("file", "codes") else None, sentences)
-            return self.show(item, form, status=422)
-        token = secrets.token_urlsafe(16)
-        if upload.new:
-            cache.set(self.place(item, token), upload.new, KEPT_S)
-        return self.show(item, CodesForm(), upload=upload, token=token)
+    def examine(self, sent: list[str]) -> Upload:
+        return catalog.examine(self.request.app, sent)
 
-    def commit(self, item: Item, token: str) -> HttpResponse:
-        waiting = cache.get(self.place(item, token[:64]))
-        if waiting is None:
-            messages.warning(self.request, "This upload was added already, or is no longer kept. Please send it again.")
-            return redirect(self.url("upload_codes", item.pk))
-        try:
-            with transaction.atomic():
-                done = catalog.add_codes(self.request.app, item.pk, waiting)
-        except NotFound:
-            raise
-        except DomainError as error:
-            messages.error(self.request, error.message)
-            return redirect(self.url("upload_codes", item.pk))
-        cache.delete(self.place(item, token[:64]))
-        more = f" {done['duplicate']:,} had been added meanwhile." if done["duplicate"] else ""
-        messages.success(
-            self.request,
-            f"{done['new']:,} code{'s are' if done['new'] != 1 else ' is'} in the pool of {item.name}.{more}",
-        )
-        return redirect(self.url("catalog"))
+    def add(self, owner: Item, codes: list[str]) -> dict:
+        return catalog.add_codes(self.request.app, owner.pk, codes)
 
-    def place(self, item: Item, token: str) -> str:
-        return f"incentives.codes.{item.pk}.{self.request.user.pk}.{token}"
-
-    def show(self, item: Item, form: CodesForm, *, upload=None, token: str = "", status: int = 200) -> HttpResponse:
-        context: dict = {"item": item, "form": form, "token": token}
-        if upload is not None:
-            context |= {
-                "upload": upload,
-                "bad": upload.bad[:20],
-                "sample": [masked(code) for code in upload.new[:SAMPLE]],
-            }
-        context["left"] = ItemCode.objects.filter(app=self.request.app, item=item, redemption_id=None).count()
-        return self.page(context, status=status)
-
-
-def masked(code: str) -> str:
-    """``SUMM…K9``: enough to recognise, too little to redeem."""
-    return f"{code[:4]}…{code[-2:]}" if len(code) > 8 else f"{code[:2]}…"
+    def left(self, owner: Item) -> int:
+        return ItemCode.objects.filter(app=self.request.app, item=owner, redemption_id=None).count()

@@ -7,13 +7,13 @@ from django.forms import CheckboxSelectMultiple
 from incenta import codes
 from incenta.accounts.models import App
 from incenta.dashboard.access import actor_of, may
+from incenta.dashboard.code_upload import masked
 from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import Action as Button
 from incentives import redeeming
 from incentives.models import ItemRedemption
 from incentives.models.catalog import RedemptionStatus
 
-from .catalog import masked
 from .words import points
 
 MOST_ITEMS = 200
