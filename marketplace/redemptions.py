@@ -97,7 +97,7 @@ def fulfil(
     refused.
 
     Raises ``NotFound`` ``redemption_not_found``; ``Forbidden`` ``not_the_business`` to the issuer; ``Conflict``
-    ``redemption_cancelled``, ``redemption_expired``, ``already_redeemed``.
+    ``redemption_cancelled``, ``redemption_expired``, ``already_fulfilled``.
     """
     with sql.transaction_joined():
         redemption = _locked(app, redemption_id)
@@ -107,10 +107,10 @@ def fulfil(
             if repeatable:
                 return redemption
             raise Conflict(
-                "already_redeemed",
+                "already_fulfilled",
                 "This code was used before.",
                 details={
-                    "redeemedAt": clock.iso(redemption.fulfilled_at),
+                    "fulfilledAt": clock.iso(redemption.fulfilled_at),
                     "orderReference": redemption.order_reference,
                 },
             )
@@ -338,7 +338,7 @@ def events_of(
             subject=subject,
             occurred_at=at,
             actor=actor if by is not None and app.pk == by.pk else "",
-        )  # fmt: skip
+        )
         for app, shown in told
     ]
 

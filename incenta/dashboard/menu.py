@@ -31,6 +31,8 @@ ENTRIES = (
     Entry("Engagement", "catalog", "Catalog", "gift"),
     Entry("Engagement", "redemptions", "Redemptions", "ticket-check"),
     Entry("Engagement", "incentive_settings", "Expiry and streaks", "hourglass"),
+    Entry("Marketplace", "counter", "Counter", "scan-line", "marketplace.settle"),
+    Entry("Marketplace", "statement", "Statement", "receipt-text"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
 )
 

@@ -1,5 +1,11 @@
 """``/dashboard/{app_id}/marketplace/…``"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from .counter import Counter
+from .statement import Statement
+
+urlpatterns = [
+    path("marketplace/counter/", Counter.as_view(), name="counter"),
+    path("marketplace/statement/", Statement.as_view(), name="statement"),
+]
