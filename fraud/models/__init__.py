@@ -8,6 +8,7 @@ from .list_entry import ListEntry, Mute
 from .person import PersonHold
 from .rule_set import Backtest, RuleSet, RuleSetState
 from .score import Action, Rescore, Score, Stage, Subject
+from .settings import FraudSettings
 from .sighting import Sighting
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Flag",
     "FlagStatus",
     "FlagType",
+    "FraudSettings",
     "KeyKind",
     "KeyMark",
     "Link",

@@ -31,6 +31,7 @@ class ListEntry(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True)
+    removed_by = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [
@@ -58,6 +59,7 @@ class Mute(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
+    removed_by = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [
