@@ -6,7 +6,7 @@ from django.db.models import Q
 from incenta.accounts.models import App
 from incenta.ids import IdField
 
-from .case import Case
+from .case import Case, Deadline
 from .score import Subject
 
 
@@ -53,6 +53,8 @@ class Flag(models.Model):
     hits = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, help_text="Its campaign's deadline; the case goes by its earliest.")
+    due_outcome = models.CharField(max_length=7, choices=Deadline.choices, null=True)
     decision_id = models.CharField(max_length=40, null=True, db_collation="C")
     resolved_by = models.CharField(max_length=120, blank=True)
     resolved_at = models.DateTimeField(null=True)
