@@ -9,6 +9,7 @@ import incenta.dashboard.converters  # noqa: F401 - the <app:…> of the dashboa
 api = [
     path("", include("referrals.api.urls")),
     path("", include("incentives.api.urls")),
+    path("", include("marketplace.api.urls")),
     path("", include("webhooks.api.urls")),
     path("", include("incenta.events.api.urls")),
     path("", include("incenta.api.urls")),

@@ -6,8 +6,11 @@ meets the sandboxes of its own merchant).
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models.expressions import RawSQL
 
 from incenta import clock
 from incenta.accounts.models import App
@@ -52,11 +55,13 @@ IS_SHOWN = (
 COUNTS_AS_HAD = "(status <> 'CANCELLED' AND (status <> 'EXPIRED' OR on_expiry = 'KEEP'))"
 """Which redemptions of a user count towards a listing's limit: those whose coins are spent."""
 
-_COLUMNS = f"""l.id, l.title, l.description, l.category, l.image_url, l.terms, {COIN_PRICE} AS coins, {TOKEN_PRICE} AS tokens,
-  l.coin_cost, l.token_cost, p.id, p.percent_off, p.ends_at, l.discount, l.valid_days, l.max_per_user, l.ends_at,
-  {IN_STOCK}, b.id, b.name, b.url, b.logo_url"""
+_COLUMNS = f"""l.id AS listing_id, l.title, l.description, l.category, l.image_url, l.terms, {COIN_PRICE} AS coins, {TOKEN_PRICE} AS tokens,
+  l.coin_cost, l.token_cost, p.id AS promotion_id, p.percent_off, p.ends_at AS promotion_ends_at, l.discount, l.valid_days,
+  l.max_per_user, l.ends_at,
+  {IN_STOCK} AS in_stock, b.id AS business_id, b.name, b.url, b.logo_url"""
 
-SHOWN_IDS = f"SELECT l.id {FROM} WHERE {IS_SHOWN}"
+_SHOWN_IDS = f"SELECT l.id {FROM} WHERE {IS_SHOWN} AND {COIN_PRICE} <= %(most_coins)s"
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _SHOWN = f"SELECT {_COLUMNS} {FROM} WHERE {IS_SHOWN} AND l.id = ANY(%(ids)s)"
 _NOW = f"SELECT {_COLUMNS} {FROM} WHERE l.id = ANY(%(ids)s)"
 _AFFORDABLE = f"""
@@ -73,7 +78,7 @@ WITH affordable AS MATERIALIZED (
 )
 SELECT counted.n, offer.* FROM (SELECT count(*) AS n FROM affordable) counted
 LEFT JOIN (SELECT {_COLUMNS} {FROM} WHERE l.id IN (SELECT id FROM page)) offer ON true
-ORDER BY offer.coins, offer.tokens, offer.id
+ORDER BY offer.coins, offer.tokens, offer.listing_id
 """
 
 
@@ -127,6 +132,14 @@ def scope(app: App) -> dict:
 def shown(app: App, ids: list[str]) -> dict[str, Offer]:
     """Those of these listings that the app's users see now, by id. One statement."""
     return {row[0]: Offer(*row) for row in sql.rows(_SHOWN, scope(app) | {"ids": ids})}
+
+
+def shown_ids(app: App, *, most_coins: int) -> RawSQL:
+    """The ids of all that the app's users see now for at most so many coins, to narrow a list by."""
+    asked = scope(app) | {"most_coins": most_coins}
+    return RawSQL(  # noqa: S611 - of constants
+        _PARAMETER.sub("%s", _SHOWN_IDS), [asked[name] for name in _PARAMETER.findall(_SHOWN_IDS)]
+    )
 
 
 def now(app: App, ids: list[str]) -> dict[str, Offer]:

@@ -373,3 +373,16 @@ def face(redemption: Redemption, app: App) -> dict:
         "issuer": {"name": redemption.app.name},
     }
     return shown | {"userId": redemption.user_id} if redemption.app_id == app.pk else shown
+
+
+def explain(app: App, ids: list[str]) -> dict[str, dict]:
+    """What entries say of redemptions in the marketplace, which they have as their cause."""
+    found = issued(app).filter(pk__in=ids)
+    return {
+        each.pk: {
+            "text": f"Redeemed: {each.listing.title} at {each.listing.business.name}",
+            "listingId": each.listing_id,
+            "listingTitle": each.listing.title,
+        }
+        for each in found
+    }

@@ -62,6 +62,7 @@ class Redemption(models.Model):
             models.Index(fields=["app", "-redeemed_at", "-id"], name="marketplace_redemption_issued"),
             models.Index(fields=["business_app", "-redeemed_at", "-id"], name="marketplace_redemption_here"),
             models.Index(fields=["app", "user_id", "listing"], name="marketplace_redemption_of_user"),
+            models.Index(fields=["app", "code_key"], name="marketplace_code_issued"),
             models.Index(fields=["expires_at"], name="marketplace_redemption_due", condition=Q(status="PENDING")),
         ]
 
