@@ -15,7 +15,7 @@ from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 
 from .list_matcher import Matcher
-from .models import FraudSettings, RuleSet, RuleSetState
+from .models import FraudChange, FraudSettings, RuleSet, RuleSetState
 from .muted import Muted
 from .weights import Weights, built_in, from_rules
 
@@ -130,26 +130,35 @@ class Amendment:
 
     def __init__(self, app: App, settings: FraudSettings):
         self.app, self.settings, self.now = app, settings, clock.now(app)
-        self.is_noted = self.lists_noted = False
+        self.changes: list[FraudChange] = []
 
-    def noted(self, *, lists: bool = False) -> None:
-        """Something was changed; ``lists``: an entry of the lists."""
-        self.is_noted, self.lists_noted = True, self.lists_noted or lists
-
-    def save(self) -> None:
+    def note(self, noun: str, subject_id: str, kind: str, actor: str, data: dict | None = None) -> None:
+        """Notes a change, which raises the version: everybody reads the book again."""
         self.settings.version += 1
-        if self.lists_noted:
+        if noun == FraudChange.Noun.LIST:
             self.settings.lists_version = self.settings.version
-        self.settings.save()
+        self.changes.append(
+            FraudChange(
+                app=self.app,
+                version=self.settings.version,
+                noun=noun,
+                subject_id=subject_id,
+                kind=kind,
+                data=data or {},
+                actor=actor[:120],
+                at=self.now,
+            )
+        )
 
 
 @contextmanager
 def amending(app: App) -> Iterator[Amendment]:
-    """Inside, rules, lists and mutes may be changed: one writer an app at a time. What is ``noted`` raises the version."""
+    """Inside, settings, rules, lists and mutes may be changed: one writer an app at a time."""
     with transaction_joined():
         FraudSettings.objects.get_or_create(app=app)
         amendment = Amendment(app, FraudSettings.objects.select_for_update().get(app=app))
         yield amendment
-        if amendment.is_noted:
-            amendment.save()
+        if amendment.changes:
+            amendment.settings.save()
+            FraudChange.objects.bulk_create(amendment.changes)
             forget(app)

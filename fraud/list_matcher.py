@@ -13,6 +13,7 @@ from incenta.accounts.models import App
 from incenta.errors import InvalidInput
 
 from .assessment import CERTAIN, Reason
+from .context import DOTLESS, normal_email
 from .models import ListEntry
 
 Kind, Side = ListEntry.Kind, ListEntry.Side
@@ -39,7 +40,8 @@ def normal(kind: str, value: str) -> str:
     if kind == Kind.EMAIL:
         return _email(text)
     if kind == Kind.EMAIL_DOMAIN:
-        return _domain(text.removeprefix("@"))
+        domain = _domain(text.removeprefix("@"))
+        return "gmail.com" if domain in DOTLESS else domain
     return value if kind == Kind.USER else text
 
 
@@ -59,8 +61,6 @@ def _email(text: str) -> str:
     local, _, domain = text.rpartition("@")
     if not local or any(letter.isspace() for letter in text):
         raise InvalidInput({"value": ["Must be an e-mail address."]})
-    from .context import normal_email
-
     return normal_email(f"{local}@{_domain(domain)}")
 
 

@@ -11,8 +11,9 @@ from incenta.errors import Conflict, InvalidInput, NotFound
 
 from . import book
 from .list_matcher import NOUNS, Kind, normal
-from .models import ListEntry
+from .models import FraudChange, ListEntry
 
+LIST: Final = FraudChange.Noun.LIST
 MOST_ENTRIES: Final = 50_000
 
 
@@ -33,7 +34,7 @@ def add(
         if there is not None and (there.expires_at is None or now < there.expires_at):
             raise _exists(there)
         if there is not None:
-            _take_off(there, now, actor)
+            _take_off(there, now, "expiry")
         elif listed.count() >= MOST_ENTRIES:
             raise Conflict("list_full", f"The lists hold {MOST_ENTRIES:,} entries at most.")
         entry = ListEntry(
@@ -44,7 +45,7 @@ def add(
                 entry.save(force_insert=True)
         except IntegrityError:
             raise _exists(listed.get(side=side, kind=kind, value=told)) from None
-        amendment.noted(lists=True)
+        amendment.note(LIST, entry.pk, "added", actor, {"side": side, "kind": kind, "value": told})
     return entry
 
 
@@ -55,7 +56,7 @@ def remove(app: App, entry_id: str, *, actor: str) -> None:
         if entry is None:
             raise NotFound("entry_not_found", "List entry not found.")
         _take_off(entry, amendment.now, actor)
-        amendment.noted(lists=True)
+        amendment.note(LIST, entry.pk, "removed", actor, {"side": entry.side, "kind": entry.kind, "value": entry.value})
 
 
 def _take_off(entry: ListEntry, now: datetime, actor: str) -> None:

@@ -31,19 +31,29 @@ def _registry() -> tuple:
 
 
 @cache
+def signals() -> Mapping[str, "rules.Signal"]:
+    """Every signal there is, by its code."""
+    return {signal.code: signal for signal in _registry()}
+
+
+def is_signal(code: str) -> bool:
+    return code in signals()
+
+
+@cache
 def built_in() -> Weights:
     """As the registry has it: every signal that is on from the start, at its own points."""
-    return Weights(0, {signal.code: signal.points for signal in _registry()}, CAPS)
+    return Weights(0, {code: signal.points for code, signal in signals().items()}, CAPS)
 
 
 def from_rules(version: int, said: Mapping, shadow: Weights | None = None) -> Weights:
     """The weights that a rule set says: ``{"signals": {code: {"on": bool, "points": int}}, "caps": {family: int}}``."""
-    points, known = dict(built_in().points), {signal.code: signal.points for signal in _registry()}
+    points, known = dict(built_in().points), signals()
     for code, word in (said.get("signals") or {}).items():
         if not word.get("on", True):
             points.pop(code, None)
         elif code in known:
-            points[code] = word.get("points", points.get(code, known[code]))
+            points[code] = word.get("points", points.get(code, known[code].points))
     return Weights(version, points, CAPS | (said.get("caps") or {}), shadow)
 
 

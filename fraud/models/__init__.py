@@ -1,6 +1,7 @@
 """Fraud's rows: what was seen, what it was scored, what is suspected, what people decided, and by which rules."""
 
 from .case import Case, CaseEvent, CaseStatus, Deadline
+from .change import FraudChange
 from .decision import Decision, Verdict
 from .flag import Flag, FlagStatus, FlagType
 from .link import KeyKind, KeyMark, Link
@@ -22,6 +23,7 @@ __all__ = [
     "Flag",
     "FlagStatus",
     "FlagType",
+    "FraudChange",
     "FraudSettings",
     "KeyKind",
     "KeyMark",
