@@ -1,0 +1,147 @@
+"""Cases: what an analyst decides at once, what happened to it, who looks after it. Deciding itself is in ``deciding``."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from incenta import clock
+from incenta.accounts.models import App, User
+from incenta.database.sql import transaction_joined
+from incenta.errors import Conflict, InvalidInput, NotFound
+
+from . import raising, subjects
+from .models import Case, CaseEvent, CaseStatus, Flag, FlagStatus
+from .subjects import Description, Subject
+
+LONGEST_NOTE = 1000
+
+
+def not_found() -> NotFound:
+    return NotFound("case_not_found", "Case not found.")
+
+
+def get(app: App, case_id: str) -> Case:
+    """Raises ``NotFound`` ``case_not_found``."""
+    case = app.fraud_cases.filter(pk=case_id).first()
+    if case is None:
+        raise not_found()
+    return case
+
+
+def open_flags(app: App, case_ids: Iterable[str]) -> list[Flag]:
+    """Of these cases, in order."""
+    return list(app.fraud_flags.filter(case__in=list(case_ids), status=FlagStatus.OPEN).order_by("id"))
+
+
+def subjects_of(flags: Iterable[Flag]) -> set[Subject]:
+    return {(flag.subject_type, flag.subject_id) for flag in flags}
+
+
+def happened(case: Case, kind: str, *, actor: str, at: datetime, note: str = "", **data) -> CaseEvent:
+    """One line of a case's history, not yet written."""
+    return CaseEvent(
+        app_id=case.app_id, case=case, kind=kind, actor=actor[:120], data=data, note=note[:LONGEST_NOTE], at=at
+    )
+
+
+def weigh(app: App, case: Case, flags: Sequence[Flag], known: dict[Subject, Description] | None = None) -> None:
+    """Sets what waits on a case, and what would be lost, from its open flags: not yet saved."""
+    known = subjects.describe(app, subjects_of(flags)) if known is None else known
+    scores: dict[Subject, int] = {}
+    for flag in flags:
+        subject = (flag.subject_type, flag.subject_id)
+        scores[subject] = max(scores.get(subject, 0), flag.score)
+    held: dict[str, int] = {}
+    lost = raising.loss({}, 0)
+    for subject, score in scores.items():
+        waits = known[subject].held if subject in known else {}
+        for asset, minor in waits.items():
+            held[asset] = held.get(asset, 0) + minor
+        lost += raising.loss(waits, score)
+    case.held, case.expected_loss = held, lost
+    case.score = max(scores.values(), default=case.score)
+    dues = sorted((flag.due_at, flag.due_outcome) for flag in flags if flag.due_at)
+    case.due_at, case.due_outcome = dues[0] if dues else (None, None)
+
+
+def note(app: App, case_id: str, text: str, *, actor: str) -> CaseEvent:
+    """Writes down what an analyst thinks of a case. Raises ``NotFound``, ``InvalidInput``."""
+    text = text.strip()
+    if not 0 < len(text) <= LONGEST_NOTE:
+        raise InvalidInput({"note": [f"Must have 1 to {LONGEST_NOTE} characters."]})
+    case = get(app, case_id)
+    written = happened(case, "note", actor=actor, at=clock.now(app), note=text)
+    written.save()
+    return written
+
+
+def assign(app: App, case_id: str, assignee: User | None, *, actor: str) -> Case:
+    """Says who looks after an open case, or that nobody does. Repeating it is harmless.
+
+    Raises ``NotFound``; ``Conflict`` ``case_closed``; ``InvalidInput`` for somebody who is no member of the merchant.
+    """
+    if assignee is not None and not app.merchant.memberships.filter(user=assignee).exists():
+        raise InvalidInput({"assignee": ["Is not a member of this merchant."]})
+    with transaction_joined():
+        case = app.fraud_cases.select_for_update().filter(pk=case_id).first()
+        if case is None:
+            raise not_found()
+        if case.status == CaseStatus.CLOSED:
+            raise closed(case)
+        if case.assignee_id != (assignee and assignee.pk):
+            case.assignee = assignee
+            case.save(update_fields=["assignee"])
+            happened(
+                case, "assigned", actor=actor, at=clock.now(app), assignee=str(assignee) if assignee else None
+            ).save()
+    return case
+
+
+def closed(case: Case) -> Conflict:
+    """The refusal that names who decided it, and when."""
+    last = case.decisions.filter(app=case.app_id, undone_at=None).order_by("-id").first()
+    return Conflict(
+        "case_closed",
+        f"This case was decided by {last.actor} at {clock.iso(last.at)}: {last.verdict}."
+        if last
+        else "This case is closed.",
+        details={
+            "status": case.status,
+            "outcome": case.outcome,
+            "closedAt": clock.iso(case.closed_at),
+            "decidedBy": last and last.actor,
+            "decisionId": last and last.pk,
+        },
+    )
+
+
+def changed(case: Case) -> Conflict:
+    """The refusal that names who did what meanwhile."""
+    last = CaseEvent.objects.filter(app=case.app_id, case=case).exclude(kind="note").order_by("-id").first()
+    done = KINDS.get(last.kind, last.kind) if last else "changed it"
+    return Conflict(
+        "case_changed",
+        f"The case has changed since you saw it: {last.actor} {done} at {clock.iso(last.at)}."
+        if last
+        else "The case has changed since you saw it.",
+        details={
+            "version": case.version,
+            "changedBy": last and last.actor,
+            "changedAt": last and clock.iso(last.at),
+            "change": last and last.kind,
+        },
+    )
+
+
+KINDS = {
+    "opened": "opened it",
+    "flag_added": "added a flag",
+    "note": "wrote a note",
+    "assigned": "assigned it",
+    "decided": "decided it",
+    "kept": "kept it on hold",
+    "undone": "undid the decision",
+    "deadline": "decided it at its deadline",
+    "returned": "brought it back",
+    "payout_proposal": "proposed to take a payout back",
+}
+"""Of a history's lines: what was done, in words."""

@@ -1,0 +1,147 @@
+"""The public faces of flags, cases and decisions: what the API answers and what webhooks tell, each written once."""
+
+from collections.abc import Iterable
+
+from incenta import money
+from incenta.clock import iso
+
+from .models import Case, CaseEvent, Decision, Flag, FlagStatus, Verdict
+from .subjects import Description
+
+DECISION_OF = {FlagStatus.APPROVED: Verdict.APPROVE.value, FlagStatus.REJECTED: Verdict.REJECT.value}
+
+
+def flag_face(flag: Flag) -> dict:
+    """An item of ``GET /v1/fraud/flags``."""
+    return {
+        "id": flag.pk,
+        "type": flag.type,
+        "signal": flag.signal,
+        "status": flag.status,
+        "subject": {"type": flag.subject_type, "id": flag.subject_id},
+        "userId": flag.user_id,
+        "campaignId": flag.campaign_id,
+        "caseId": flag.case_id,
+        "riskScore": flag.score,
+        "points": flag.points,
+        "message": flag.message,
+        "evidence": flag.evidence,
+        "hits": flag.hits,
+        "createdAt": iso(flag.first_at),
+        "lastAt": iso(flag.last_at),
+        "dueAt": iso(flag.due_at),
+        "dueOutcome": flag.due_outcome,
+        "resolvedAt": iso(flag.resolved_at),
+        "resolvedBy": flag.resolved_by or None,
+        "decision": DECISION_OF.get(flag.status),
+        "decisionId": flag.decision_id,
+        "note": flag.note or None,
+    }
+
+
+def resolved_data(flag: Flag, decision: Decision) -> dict:
+    """``FRAUD_FLAG_RESOLVED``."""
+    return {
+        "flagId": flag.pk,
+        "type": flag.type,
+        "subject": {"type": flag.subject_type, "id": flag.subject_id},
+        "riskScore": flag.score,
+        "reasons": [{"type": flag.type, "points": flag.points, "message": flag.message}],
+        "decision": decision.verdict,
+        "note": decision.note or None,
+        "userId": flag.user_id,
+        "campaignId": flag.campaign_id,
+        "signal": flag.signal,
+        "caseId": flag.case_id,
+        "decisionId": decision.pk,
+        "resolvedAt": iso(decision.at),
+        "resolvedBy": decision.actor,
+    }
+
+
+def amounts(held: dict[str, int]) -> list[dict]:
+    """``[{currency, amount}]`` in major units, money first."""
+    ordered = sorted(held.items(), key=lambda each: (each[0] in money.POINTS, each[0]))
+    return [{"currency": asset, "amount": money.to_number(minor, asset)} for asset, minor in ordered if minor]
+
+
+def case_face(case: Case) -> dict:
+    """An item of ``GET /v1/fraud/cases``."""
+    return {
+        "id": case.pk,
+        "key": case.key,
+        "status": case.status,
+        "version": case.version,
+        "riskScore": case.score,
+        "held": amounts(case.held),
+        "expectedLoss": float(case.expected_loss),
+        "members": case.members,
+        "isSample": case.is_sample,
+        "assignee": str(case.assignee) if case.assignee else None,
+        "keptUntil": iso(case.kept_until),
+        "dueAt": iso(case.due_at),
+        "dueOutcome": case.due_outcome,
+        "openedAt": iso(case.opened_at),
+        "closedAt": iso(case.closed_at),
+        "outcome": case.outcome or None,
+    }
+
+
+def subject_face(description: Description) -> dict:
+    """A subject of a case, as its programme describes it."""
+    return {
+        "type": description.subject_type,
+        "id": description.subject_id,
+        "title": description.title,
+        "userId": description.user_id,
+        "otherId": description.other_id,
+        "campaignId": description.campaign_id,
+        "campaignName": description.campaign_name,
+        "at": iso(description.at),
+        "held": amounts(description.held),
+        "facts": description.facts,
+    }
+
+
+def event_face(event: CaseEvent) -> dict:
+    """A line of a case's history."""
+    return {
+        "kind": event.kind,
+        "actor": event.actor,
+        "at": iso(event.at),
+        "note": event.note or None,
+        "data": event.data,
+    }
+
+
+def decision_face(decision: Decision) -> dict:
+    """What was decided of a case, and what followed."""
+    return {
+        "id": decision.pk,
+        "caseId": decision.case_id,
+        "verdict": decision.verdict,
+        "actor": decision.actor,
+        "note": decision.note or None,
+        "until": iso(decision.until),
+        "flags": decision.flags,
+        "effects": decision.effects,
+        "at": iso(decision.at),
+        "undoneAt": iso(decision.undone_at),
+        "undoneBy": decision.undone_by or None,
+    }
+
+
+def detail_face(
+    case: Case,
+    flags: Iterable[Flag],
+    described: Iterable[Description],
+    history: Iterable[CaseEvent],
+    decisions: Iterable[Decision],
+) -> dict:
+    """``GET /v1/fraud/cases/{id}``."""
+    return case_face(case) | {
+        "flags": [flag_face(flag) for flag in flags],
+        "subjects": [subject_face(each) for each in described],
+        "history": [event_face(event) for event in history],
+        "decisions": [decision_face(decision) for decision in decisions],
+    }
