@@ -32,6 +32,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("dashboard/", include((dashboard, "dashboard"))),
     path("staff/", admin.site.urls),
+    path("", include("marketplace.dashboard.public_urls")),
     path("", include("incenta.dashboard.public_urls")),
 ]
 if settings.DEBUG:

@@ -112,11 +112,7 @@ class DeepListPage(ListPage):
 
     def paged(self, found: QuerySet) -> DeepPage:
         after, before = self.request.GET.get("after"), self.request.GET.get("before")
-        at = (
-            found.model._default_manager.filter(app=self.request.app, pk=after or before)
-            .values_list(self.order_field, flat=True)
-            .first()
-        )
+        at = self.rows().filter(pk=after or before).values_list(self.order_field, flat=True).first()
         field = self.order_field
         if at is not None and after:
             found = found.filter(Q(**{f"{field}__lt": at}) | Q(**{field: at, "pk__lt": after}))
