@@ -38,7 +38,7 @@ def rate_number(rate: Decimal | None) -> int | float | None:
     """A rate as the JSON number that prints shortest."""
     if rate is None:
         return None
-    return int(rate) if rate == rate.to_integral_value() else float(rate)
+    return int(rate) if rate == int(rate) else float(rate)
 
 
 def revise(app: App, changes: dict) -> Participation:
