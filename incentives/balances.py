@@ -129,4 +129,5 @@ def standing_face(book: Book, standing: Standing | None, now: datetime) -> dict:
         "milestones": standing.milestones,
         "timezone": zone.key,
         "visible": standing.visible,
+        "onHold": standing.on_hold,
     }

@@ -17,12 +17,14 @@ from incenta.ids import new_id
 
 from . import ledger, progress
 from .book import ActionRule, start_of
+from .models.activity import Withheld
 from .plan import Asked, Plan, Read, read
 from .progress import State
 
 __all__ = ["Asked", "Doing", "KeyReused", "Plan", "Read", "decide", "face", "read", "record", "tell_reached"]
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
+ON_HOLD = "fraud_hold"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """Nothing that is rewarded is older; and the year 1 has no yesterday in which a zone west of Greenwich could still be."""
 
@@ -116,12 +118,14 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
     state.counts[rule.key] = count
     refused, retry_at = _refusal(plan, found, rule, user_id, count, last_at, at, day)
 
+    withheld = state.on_hold and refused is None
     state.events += 1
     if rule.key not in book.passive:
         _count_day(plan, found, state, user_id, day)
     activity_id, wallet_seq = new_id("evt"), plan.wallets[user_id].seq
-    xp, coins, tokens = (0, 0, 0) if refused else (rule.xp, rule.coins, rule.tokens)
+    xp, coins, tokens = (0, 0, 0) if refused or withheld else (rule.xp, rule.coins, rule.tokens)
     if not refused:
+        # whether the limits allow it is decided here, by the rules of now, also for what is withheld and perhaps given later
         last = max(at, last_at) if last_at else at
         found.tallies[user_id, rule.key] = (count + 1, last)
         plan.tallies[user_id, rule.key] = {
@@ -137,10 +141,13 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
         if rule.cooldown:
             found.near.setdefault((user_id, rule.key), []).append(at)
         state.counts[rule.key] = count + 1
+    if withheld:
+        refused = ON_HOLD
+    elif not refused:
         state.xp += xp
         state.coins_earned += coins
         plan.earn(user_id, cause=activity_id, cause_type="event", at=at, xp=xp, coins=coins, tokens=tokens)
-    given = progress.advance(book, before, state, action_key=rule.key, count_before=count)
+    given = [] if state.on_hold else progress.advance(book, before, state, action_key=rule.key, count_before=count)
     plan.give(user_id, given, cause=activity_id, cause_type="event", at=at)
     plan.touch(user_id)
     plan.score(user_id, at, xp=state.xp - xp_before, coins=state.coins_earned - before.coins_earned)
@@ -151,6 +158,8 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
         **reached(given, state.level, book.level_of(before.xp)),
         "streak": state.streak,
     }
+    if withheld:
+        outcome["withheld"] = {"xp": rule.xp, "coins": rule.coins, "tokens": rule.tokens}
     row = {
         "id": activity_id,
         "user_id": user_id,
@@ -162,6 +171,7 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
         "coins": coins,
         "tokens": tokens,
         "not_awarded": refused,
+        "withheld": Withheld.PENDING.value if withheld else None,
         "retry_at": retry_at,
         "outcome": outcome,
         "metadata": doing.metadata,
@@ -263,6 +273,9 @@ def replay(first: list, digest: str) -> dict:
         raise KeyReused(message="This idempotencyKey was used for another event.", details={"eventId": id})
     if isinstance(retry_at, str):
         retry_at = datetime.fromisoformat(retry_at)
+    if "withheld" in outcome:
+        # what the review has made of it since is not the first answer
+        xp, coins, tokens, refused = 0, 0, 0, ON_HOLD
     return face(id, user_id, action_key, xp, coins, tokens, refused, retry_at, outcome, replayed=True)
 
 

@@ -227,6 +227,10 @@ def _backfills(app: App, ids: list[str]) -> dict[str, dict]:
     return {id: {"text": f"backfill of {noun} {key}"} for id, noun, key in found}
 
 
+def _reviews(app: App, ids: list[str]) -> dict[str, dict]:
+    return {id: {"text": "fraud review", "caseId": id} for id in ids}
+
+
 def _lots(app: App, ids: list[str]) -> dict[str, dict]:
     found = Lot.objects.filter(app=app, pk__in=ids).values_list("pk", "expires_at")
     return {id: {"text": "Expired", "expiresAt": clock.iso(expires_at)} for id, expires_at in found}
@@ -238,6 +242,7 @@ def _redemptions(app: App, ids: list[str]) -> dict[str, dict]:
 
 
 for _prefix, _explainer in (
+    ("case", _reviews),
     ("evt", _events),
     ("adj", _adjustments),
     ("awd", _awards),

@@ -1,8 +1,9 @@
 """The single event in one statement, where nothing special happens to its user; else by the engine, in the same transaction.
 
-Nothing special: the wallet and the standing are there, the key is unused, the event is rewarded, no level, badge or milestone is
-reached, no freeze is used or given, nothing expires, and the rules are those that this process has kept. Whatever the statement
-cannot see for certain is special. It then writes nothing, and the engine, which knows everything, decides.
+Nothing special: the wallet and the standing are there, the user is not on hold, the key is unused, the event is rewarded, no
+level, badge or milestone is reached, no freeze is used or given, nothing expires, and the rules are those that this process has
+kept. Whatever the statement cannot see for certain is special. It then writes nothing, and the engine, which knows everything,
+decides.
 
 What it writes is, row by row, what the engine would have written (``tests/incentives/test_fastpath.py`` compares them).
 
@@ -47,7 +48,7 @@ WITH wallet AS (
 -- the sub-selects make these two wait until the wallet is locked: the engine takes the rows in this order too
 standing AS (
   SELECT level, events, coins_earned, streak, longest_streak, streak_day, freezes FROM incentives_standing
-  WHERE app_id = %(app_id)s AND user_id = (SELECT user_id FROM wallet) AND timezone = ''
+  WHERE app_id = %(app_id)s AND user_id = (SELECT user_id FROM wallet) AND timezone = '' AND NOT on_hold
   FOR UPDATE
 ),
 tally AS (

@@ -29,7 +29,7 @@ _READ = """
 SELECT
   (SELECT version FROM incentives_rulebook WHERE app_id = %(app_id)s),
   (SELECT json_agg(json_build_array(user_id, level, paid_levels, badges, milestones, events, conversions, coins_earned, streak,
-      longest_streak, streak_day, freezes, timezone))
+      longest_streak, streak_day, freezes, timezone, on_hold))
     FROM incentives_standing WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])),
   (SELECT json_agg(json_build_array(user_id, action_key, rewarded, last_at))
     FROM incentives_actiontally WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])
@@ -43,13 +43,14 @@ SELECT
       AS q(user_id, action_key, since, until)
     CROSS JOIN LATERAL (SELECT a.day, count(*) AS n FROM incentives_activity a
       WHERE a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key = q.action_key
-        AND a.occurred_at BETWEEN q.since AND q.until AND a.not_awarded IS NULL AND a.reversed_at IS NULL GROUP BY a.day) d),
+        AND a.occurred_at BETWEEN q.since AND q.until AND (a.not_awarded IS NULL OR a.withheld = 'PENDING')
+        AND a.reversed_at IS NULL GROUP BY a.day) d),
   (SELECT json_agg(json_build_array(q.user_id, q.action_key, a.occurred_at))
     FROM unnest((SELECT %(near_users)s::text[]), (SELECT %(near_actions)s::text[]),
       (SELECT %(near_from)s::timestamptz[]), (SELECT %(near_to)s::timestamptz[]))
       AS q(user_id, action_key, since, until)
     JOIN incentives_activity a ON a.app_id = %(app_id)s AND a.user_id = q.user_id AND a.action_key = q.action_key
-      AND a.occurred_at BETWEEN q.since AND q.until AND a.not_awarded IS NULL AND a.reversed_at IS NULL),
+      AND a.occurred_at BETWEEN q.since AND q.until AND (a.not_awarded IS NULL OR a.withheld = 'PENDING') AND a.reversed_at IS NULL),
   (SELECT json_agg(json_build_array(q.user_id, d.days))
     FROM unnest((SELECT %(late_users)s::text[]), (SELECT %(late_at)s::timestamptz[]),
       (SELECT %(late_surely)s::bool[])) AS q(user_id, at, surely)
@@ -62,11 +63,11 @@ SELECT
 WRITE = f"""
 activity AS (
   INSERT INTO incentives_activity (id, app_id, user_id, action_key, idempotency_key, request_hash, cause, xp, coins, tokens,
-    not_awarded, retry_at, outcome, metadata, rule_version, wallet_seq, occurred_at, day)
+    not_awarded, withheld, retry_at, outcome, metadata, rule_version, wallet_seq, occurred_at, day)
   SELECT id, %(app_id)s, user_id, action_key, idempotency_key, request_hash, cause, xp, coins, tokens,
-    not_awarded, retry_at, outcome, metadata, rule_version, wallet_seq, occurred_at, day
+    not_awarded, withheld, retry_at, outcome, metadata, rule_version, wallet_seq, occurred_at, day
   FROM json_to_recordset(%(activities)s::json) AS a(id text, user_id text, action_key text, idempotency_key text, request_hash text,
-    cause text, xp bigint, coins bigint, tokens bigint, not_awarded text, retry_at timestamptz, outcome json, metadata jsonb,
+    cause text, xp bigint, coins bigint, tokens bigint, not_awarded text, withheld text, retry_at timestamptz, outcome json, metadata jsonb,
     rule_version int, wallet_seq bigint, occurred_at timestamptz, day date)
   ON CONFLICT DO NOTHING RETURNING id
 ),
@@ -188,9 +189,22 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
         # other rules may ask other things of the history
         row = sql.row(_READ, {"app_id": app.pk, "users": list(users)} | asked.parameters(book))
     states = {}
-    for user_id, level, paid, badges, milestones, count, conversions, coins, streak, longest, day, freezes, zone in (
-        row[1] or ()
-    ):
+    for (
+        user_id,
+        level,
+        paid,
+        badges,
+        milestones,
+        count,
+        conversions,
+        coins,
+        streak,
+        longest,
+        day,
+        freezes,
+        zone,
+        held,
+    ) in row[1] or ():
         states[user_id] = State(
             wallets[user_id].available(XP),
             coins,
@@ -205,6 +219,7 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
             set(paid),
             set(badges),
             set(milestones),
+            on_hold=held,
         )
         # a row may be there for the user's settings alone
         states[user_id].is_new = not (count or conversions or coins or badges or states[user_id].xp)

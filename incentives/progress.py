@@ -42,6 +42,8 @@ class State:
     milestones: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     is_new: bool = False
+    on_hold: bool = False
+    """In review: what is done counts, and gives nothing until the review has ended."""
 
     def measures(self) -> Measures:
         """Who is new has not even 0 XP yet, and so reaches a level that begins there by the first thing done."""

@@ -24,22 +24,26 @@ _WRITE = f"""
 WITH redemption AS (
   INSERT INTO incentives_itemredemption (id, app_id, item_id, user_id, coin_cost, token_cost, status, code, code_key, took_stock,
     coin_transfer_id, token_transfer_id, redeemed_at, fulfilled_at)
-  SELECT id, %(app_id)s, item_id, user_id, coin_cost, token_cost, status, code, code_key, took_stock,
+  SELECT id, %(app_id)s::text, item_id, user_id, coin_cost, token_cost, status, code, code_key, took_stock,
     coin_transfer_id, token_transfer_id, redeemed_at, fulfilled_at
   FROM json_to_recordset(%(redemption)s::json) AS r(id text, item_id text, user_id text, coin_cost bigint, token_cost bigint,
     status text, code text, code_key text, took_stock bool, coin_transfer_id text, token_transfer_id text,
     redeemed_at timestamptz, fulfilled_at timestamptz)
+  -- asked here, once the wallet is locked: whoever puts the user on hold waits for it too
+  WHERE NOT EXISTS (SELECT FROM incentives_standing s WHERE s.app_id = %(app_id)s::text AND s.user_id = r.user_id AND s.on_hold)
+  RETURNING id
 ),
 {ledger.WRITE},
 {events.INSERT}
-SELECT 1
+SELECT count(*) FROM redemption
 """
 
 
 def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
     """Spends a user's points on an item; answers ``{redemptionId, status, code, balances, …}``.
 
-    Raises ``NotFound`` ``item_not_found``; ``Conflict`` ``insufficient_balance``, ``out_of_stock``, ``user_limit``, ``item_not_published``.
+    Raises ``NotFound`` ``item_not_found``; ``Conflict`` ``insufficient_balance``, ``out_of_stock``, ``user_limit``, ``item_not_published``,
+    ``on_hold``.
     """
     with sql.transaction_joined():
         item = app.catalog_items.filter(pk=item_id, deleted_at=None).first()
@@ -85,9 +89,12 @@ def redeem(app: App, *, user_id: str, item_id: str, actor: str = "") -> dict:
             events.event(app, kind, data, subject=("redemption", redemption_id), actor=actor, occurred_at=now)
             for kind in kinds
         ]
-        sql.row(
+        (made,) = sql.row(
             _WRITE, {"app_id": app.pk, "redemption": sql.as_rows([row])} | wallets.parameters() | events.as_rows(told)
         )
+        if not made:
+            # all of the above is rolled back by this refusal
+            raise Conflict("on_hold", "This user is in review, and cannot spend until it is decided.")
         events.nudge()
         wallet = wallets[user_id]
         return {

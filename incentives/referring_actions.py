@@ -111,7 +111,7 @@ def _count(plan: Plan, firing: Firing) -> dict:
     user_id, state, at = firing.user_id, plan.states[firing.user_id], firing.at
     before, xp = state.measures(), state.xp
     state.conversions += 1
-    given = progress.advance(plan.book, before, state)
+    given = [] if state.on_hold else progress.advance(plan.book, before, state)
     plan.give(user_id, given, cause=firing.cause, cause_type="conversion", at=at)
     plan.touch(user_id)
     plan.score(user_id, at, xp=state.xp - xp, coins=state.coins_earned - before.coins_earned, referrals=1)

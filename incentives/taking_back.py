@@ -6,6 +6,7 @@ milestones that are no longer met are taken back with what they gave, wherever t
 spent cannot be fetched: the answer says how much that is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from . import ledger
 from .balances import NAMES
 from .book import Book
 from .models import Activity, Grant, ReferralCount
+from .models.activity import Withheld
 from .plan import Asked, Plan, read
 from .progress import MEASURE_OF_METRIC, State
 
@@ -38,8 +40,8 @@ ORDER BY q.place, t.seq
 """
 _LAST_AT = """
 SELECT max(occurred_at) FROM incentives_activity
-WHERE app_id = %(app_id)s AND user_id = %(user_id)s AND action_key = %(key)s AND not_awarded IS NULL AND reversed_at IS NULL
-  AND id <> ALL(%(gone)s)
+WHERE app_id = %(app_id)s AND user_id = %(user_id)s AND action_key = %(key)s AND (not_awarded IS NULL OR withheld = 'PENDING')
+  AND reversed_at IS NULL AND id <> ALL(%(gone)s)
 """
 
 
@@ -70,7 +72,13 @@ def plan(
     ``worth`` is what each amount is worth now; ``wholly``: the cause is void. ``taken``: credits of coins of which the caller
     has planned taking back so much. Repeating it takes nothing more.
     """
-    return TakingBack(app, wallets, cause, worth_nothing if wholly else worth, wholly, taken)
+    fired = list(app.activities.filter(cause=cause, reversed_at=None).order_by("id"))
+    return TakingBack(app, wallets, cause, worth_nothing if wholly else worth, wholly, taken, fired)
+
+
+def plan_events(app: App, wallets: ledger.Wallets, activities: Sequence[Activity], *, cause: str) -> "TakingBack":
+    """Plans that these events were not done: as ``plan`` wholly, of events that stand, for the reason that ``cause`` names."""
+    return TakingBack(app, wallets, cause, worth_nothing, True, (), activities)
 
 
 class TakingBack:
@@ -82,6 +90,7 @@ class TakingBack:
         worth: Worth,
         wholly: bool,
         taken: Sequence[tuple[ledger.TransferState, int]],
+        activities: Sequence[Activity],
     ):
         self.app, self.wallets, self.cause, self.worth, self.wholly = app, wallets, cause, worth, wholly
         self.taken = [(credit, amount) for credit, amount in taken if credit.asset == COIN and amount]
@@ -89,7 +98,7 @@ class TakingBack:
         self.revoked: list[Grant] = []
         self._lots_read: set[tuple[str, str]] = set()
         self.plan: Plan | None = None
-        self.activities = list(app.activities.filter(cause=cause, reversed_at=None).order_by("id"))
+        self.activities = activities
         self.count = ReferralCount.objects.filter(app=app, conversion_id=cause, reversed_at=None).first()
         users = {activity.user_id for activity in self.activities} | {credit.user_id for credit, _ in self.taken}
         if self.count:
@@ -103,12 +112,18 @@ class TakingBack:
             self.wallets.save()
             return
         self.plan.write()
+        waiting = [activity for activity in self.activities if activity.withheld == Withheld.PENDING]
         if self.wholly:
             app, now = self.app, self.wallets.now
             app.activities.filter(pk__in=[activity.pk for activity in self.activities]).update(reversed_at=now)
+            if waiting:
+                app.activities.filter(pk__in=[each.pk for each in waiting]).update(withheld=Withheld.FORFEIT)
             app.grants.filter(pk__in=[grant.pk for grant in self.revoked]).update(revoked_at=now)
             if self.count:
                 ReferralCount.objects.filter(app=app, pk=self.count.pk).update(reversed_at=now)
+        else:
+            for activity in waiting:
+                activity.leave(self.worth)
 
     # --- deciding ---------------------------------------------------------------------------------------------------
     def _decide(self, users: list[str]) -> None:
@@ -194,19 +209,21 @@ class TakingBack:
     def _uncount(self) -> None:
         """The events were not done, and the conversion did not happen."""
         gone = [activity.pk for activity in self.activities]
+        counted: Counter[tuple[str, str]] = Counter()
         for activity in self.activities:
-            user_id, key = activity.user_id, activity.action_key
-            self.plan.states[user_id].events -= 1
-            if activity.not_awarded is None:
-                count = self.tallies[user_id, key][0] - 1
-                (last_at,) = sql.row(_LAST_AT, {"app_id": self.app.pk, "user_id": user_id, "key": key, "gone": gone})
-                self.tallies[user_id, key] = (count, last_at or NEVER)
-                self.plan.tallies[user_id, key] = {
-                    "user_id": user_id,
-                    "action_key": key,
-                    "rewarded": count,
-                    "last_at": last_at or NEVER,
-                }
+            self.plan.states[activity.user_id].events -= 1
+            if activity.not_awarded is None or activity.withheld == Withheld.PENDING:
+                counted[activity.user_id, activity.action_key] += 1
+        for (user_id, key), fewer in counted.items():
+            count = self.tallies[user_id, key][0] - fewer
+            (last_at,) = sql.row(_LAST_AT, {"app_id": self.app.pk, "user_id": user_id, "key": key, "gone": gone})
+            self.tallies[user_id, key] = (count, last_at or NEVER)
+            self.plan.tallies[user_id, key] = {
+                "user_id": user_id,
+                "action_key": key,
+                "rewarded": count,
+                "last_at": last_at or NEVER,
+            }
         if self.count:
             state = self.plan.states[self.count.user_id]
             state.conversions -= 1

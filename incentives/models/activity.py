@@ -1,5 +1,7 @@
 """What users did, and where each of them stands. An activity is what the API calls an event."""
 
+from collections.abc import Callable
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,15 @@ from django.db.models import Q
 from incenta.accounts.models import App
 from incenta.events.models import OrderedJSONField
 from incenta.ids import IdField
+
+
+class Withheld(models.TextChoices):
+    """What became of an event that would have been rewarded, had its user not been on hold, or of one that was and no longer is."""
+
+    PENDING = "PENDING", "Waits for the review"
+    AWARDED = "AWARDED", "Awarded after the review"
+    FORFEIT = "FORFEIT", "Not awarded after the review"
+    TAKEN = "TAKEN", "Awarded at first, and taken back by the review"
 
 
 class Activity(models.Model):
@@ -30,6 +41,13 @@ class Activity(models.Model):
     coins = models.BigIntegerField(default=0)
     tokens = models.BigIntegerField(default=0)
     not_awarded = models.CharField(max_length=12, null=True)
+    withheld = models.CharField(
+        max_length=7, choices=Withheld.choices, null=True, help_text="Of an event of a user on hold; else null."
+    )
+    waits = models.JSONField(
+        null=True,
+        help_text="What of each of the points waits for the review, where it is not what was withheld at first.",
+    )
     retry_at = models.DateTimeField(null=True)
     outcome = OrderedJSONField(
         help_text="The rest of the first answer: balances, level, badges, milestones, bonus, streak."
@@ -56,10 +74,24 @@ class Activity(models.Model):
         indexes = [
             models.Index(fields=["app", "user_id", "action_key", "occurred_at"], name="activity_of_user"),
             models.Index(fields=["app", "-id"], name="activity_newest"),
+            models.Index(fields=["app", "user_id"], name="activity_withheld", condition=Q(withheld="PENDING")),
         ]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.action_key}"
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """What of each of the points waits for the review."""
+        if self.withheld != Withheld.PENDING:
+            return {}
+        return self.waits if self.waits is not None else self.outcome.get("withheld") or {}
+
+    def leave(self, worth: Callable[[int], int]) -> None:
+        """Of what waits, so much is left: a part of what caused it was taken back. Counted from what it was at first."""
+        first = self.outcome.get("withheld") or {"xp": self.xp, "coins": self.coins, "tokens": self.tokens}
+        self.waits = {name: worth(amount) if amount else 0 for name, amount in first.items()}
+        self.save(update_fields=["waits"])
 
 
 class ActionTally(models.Model):
@@ -100,6 +132,12 @@ class Standing(models.Model):
     freezes = models.PositiveSmallIntegerField(default=0)
     timezone = models.CharField(max_length=64, blank=True, help_text="The user's own; empty: the app's.")
     visible = models.BooleanField(default=True, help_text="Whether boards show the user.")
+    on_hold = models.BooleanField(
+        default=False, db_default=False, help_text="In review: nothing is awarded, and nothing can be spent."
+    )
+    at_hold = models.JSONField(
+        null=True, help_text="The measures as they were when the hold began: what is reached since is given after it."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "user_id"], name="standing_once")]

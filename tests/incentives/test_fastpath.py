@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from incenta.accounts.models import App
 from incenta.database import sql
 from incenta.errors import DomainError, Overtaken
 from incenta.money import COIN
-from incentives import adjusting, boards, engine, fastpath, ledger
+from incentives import adjusting, boards, engine, fastpath, ledger, withholding
 from incentives.engine import Doing
 from incentives.models import Action, ActionTally, Activity, Badge, BoardDelta, Level, Milestone, Rulebook, Standing
 from tests.cast import at_once
@@ -29,11 +30,11 @@ TABLES = {
     "transfer": """SELECT w.user_id, t.seq, asset, kind, source, target, amount, available_after, held_after, cause, cause_type,
         rule_version, idem, expires_at, occurred_at, recorded_at
         FROM incentives_transfer t JOIN incentives_wallet w ON w.id = t.wallet_id WHERE t.app_id = %(app)s ORDER BY w.user_id, t.seq""",
-    "activity": """SELECT id, user_id, action_key, idempotency_key, request_hash, cause, xp, coins, tokens, not_awarded, retry_at,
+    "activity": """SELECT id, user_id, action_key, idempotency_key, request_hash, cause, xp, coins, tokens, not_awarded, withheld, retry_at,
         outcome::text, metadata::text, rule_version, wallet_seq, occurred_at, day FROM incentives_activity WHERE app_id = %(app)s""",
     "tally": "SELECT user_id, action_key, rewarded, last_at FROM incentives_actiontally WHERE app_id = %(app)s ORDER BY 1, 2",
     "standing": """SELECT user_id, level, paid_levels, badges, milestones, events, conversions, coins_earned, streak, longest_streak,
-        streak_day, freezes, timezone, visible FROM incentives_standing WHERE app_id = %(app)s ORDER BY 1""",
+        streak_day, freezes, timezone, visible, on_hold, at_hold::text FROM incentives_standing WHERE app_id = %(app)s ORDER BY 1""",
     "grant": """SELECT user_id, kind, key, xp, coins, tokens, cause, cause_type, reason, rule_version, wallet_seq, granted_at
         FROM incentives_grant WHERE app_id = %(app)s ORDER BY id""",
     "board": "SELECT user_id, day, at, xp, coins, referrals FROM incentives_boarddelta WHERE app_id = %(app)s ORDER BY id",
@@ -149,6 +150,10 @@ def test_the_same_history_through_both_paths_leaves_the_same_rows(himal, rival, 
                 Standing.objects.filter(app=app, user_id="chandra").update(
                     timezone="Asia/Kathmandu" if salt % 2 else ""
                 )
+            elif aside < 0.115:
+                withholding.hold(app, ["mallory"])
+            elif aside < 0.16:
+                withholding.release(app, ["mallory"], cause="case_1")
             try:
                 with transaction.atomic(), CaptureQueriesContext(connection) as sent:
                     answers.append(record(app, doing))
@@ -199,6 +204,11 @@ def test_the_usual_event_is_one_statement(reads):
     for key, code in (("once", "max_repeats"), ("slow", "cooldown")):
         count, answer = statements_of(reads.app, Doing("asha", key))
         assert (count > 1, answer["awarded"]["xp"], answer["notAwarded"]["code"]) == (True, 0, code)
+    withholding.hold(reads.app, ["asha"])
+    count, answer = statements_of(reads.app, Doing("asha", "read"))
+    assert (count > 1, answer["awarded"]["xp"], answer["notAwarded"]["code"]) == (True, 0, "fraud_hold")
+    withholding.release(reads.app, ["asha"], cause="case_1")
+    assert statements_of(reads.app, Doing("asha", "read"))[0] == 1
     again = fastpath.record(reads.app, Doing("asha", "read", "asha_read", metadata={"a": 1}))
     assert again["idempotentReplay"] is True
     with pytest.raises(engine.KeyReused):
@@ -261,6 +271,9 @@ def test_what_is_committed_while_the_statement_waits_is_seen(reads):
     Rulebook.objects.filter(app=app).update(version=2)
     answer = while_waiting(app, Doing("asha", "read"), Doing("asha", "read"))
     assert (answer["balances"]["xp"], answer["levelsReached"]) == (xp + 20, [5])
+    # a hold that is placed meanwhile
+    answer = while_waiting(app, Doing("asha", "read"), Doing("asha", "read"), lambda: withholding.hold(app, ["asha"]))
+    assert answer["notAwarded"] == {"code": "fraud_hold", "retryAt": None}
     assert ledger.verify(app)["ok"]
     assert boards.refresh(app)["drift"] == 0
     assert recounted(app, "asha")
@@ -269,7 +282,8 @@ def test_what_is_committed_while_the_statement_waits_is_seen(reads):
 def recounted(app: App, user: str) -> bool:
     """Whether tallies and standing are what the recorded events say."""
     activities = Activity.objects.filter(app=app, user_id=user)
-    rewarded = Counter(activities.filter(not_awarded=None).values_list("action_key", flat=True))
+    counted = activities.filter(Q(not_awarded=None) | Q(withheld="PENDING"))
+    rewarded = Counter(counted.values_list("action_key", flat=True))
     tallies = dict(ActionTally.objects.filter(app=app, user_id=user).values_list("action_key", "rewarded"))
     standing = Standing.objects.get(app=app, user_id=user)
     return tallies == rewarded and standing.events == activities.count()
