@@ -14,6 +14,7 @@ from incenta.accounts import create_merchant
 from incenta.accounts.models import ApiKey, App, Plan, User
 from incenta.accounts.models.api_key import digest_of
 from incenta.database import sql
+from incenta.management import demo_market
 from referrals import campaigns, converting, referring
 from referrals.models import Campaign
 
@@ -53,15 +54,18 @@ class Command(BaseCommand):
         elif not user.check_password(password):
             user.set_password(password)
             user.save(update_fields=["password"])
-        live = App.objects.get(merchant__memberships__user=user, sandbox_of=None)
+        live = App.objects.filter(merchant__memberships__user=user, sandbox_of=None).order_by("created_at").first()
         live_key, test_key = self.key(live), self.key(live.sandbox)
+        campaign = self.campaign(live)
+        listing = demo_market.prepare(live, password)
         return {
             "baseUrl": settings.BASE_URL,
             "apiKey": live_key,
             "testApiKey": test_key,
-            "campaignId": self.campaign(live).pk,
-            "listingId": None,
+            "campaignId": campaign.pk,
+            "listingId": listing.pk,
             "login": {"email": EMAIL, "password": password},
+            "partner": {"email": demo_market.PARTNER_EMAIL, "password": password},
         }
 
     def key(self, app: App) -> str:
