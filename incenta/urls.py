@@ -10,6 +10,7 @@ api = [
     path("", include("referrals.api.urls")),
     path("", include("incentives.api.urls")),
     path("", include("marketplace.api.urls")),
+    path("", include("fraud.api.urls")),
     path("", include("webhooks.api.urls")),
     path("", include("incenta.events.api.urls")),
     path("", include("incenta.api.urls")),
