@@ -4,7 +4,8 @@ from itertools import count
 
 from incenta.accounts.models import App
 from incenta.ids import new_id
-from tests.cast import Caller
+from marketplace import profiles
+from tests.cast import Caller, caller
 
 level_numbers = count(61_001)
 
@@ -30,6 +31,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     delivery = caller.post(f"/webhooks/{endpoint['id']}/test", {"event": "REWARD_CREATED"})
     assert delivery.status == 201, delivery
     points = points_of_everything(caller, name, asha)
+    market = market_of_everything(caller, name, asha)
     app: App = caller.app
     return {
         "app_id": app.pk,
@@ -47,6 +49,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "webhook_id": endpoint["id"],
         "delivery_id": delivery["id"],
         **points,
+        **market,
         "event_id": app.events.order_by("id").first().pk,
         "user_id": asha,
         "referee_id": bikram,
@@ -84,6 +87,57 @@ def points_of_everything(caller: Caller, name: str, user: str) -> Names:
     }
 
 
+def market_of_everything(who: Caller, name: str, user: str) -> Names:
+    """The marketplace's part: a business, a listing with a promotion, and what a user of the app redeemed, here and at a partner.
+
+    Businesses are known to everybody, and so bear no mark; each app lets its users see its own and its partner's only.
+    """
+    market = "/incentives/marketplace"
+
+    def made(seller: Caller, path: str, body: dict) -> dict:
+        answer = seller.post(f"{market}{path}", body)
+        assert answer.status == 201, (path, answer)
+        return answer.json
+
+    def business_of(seller: Caller) -> str:
+        profile = profiles.of(seller.app)
+        if profile is None:
+            profile = profiles.verify(made(seller, "/profile", {"name": seller.app.name})["id"])
+        return profile.pk
+
+    partner = partner_of(who)
+    business, partners = business_of(who), business_of(partner)
+    settings = {"joined": True, "allowedBusinesses": [business, partners]}
+    assert who.patch(f"{market}/settings", settings).status == 200
+    coffee = {"title": f"{name}-coffee", "coinCost": 10, "coinRate": 0.01, "codePrefix": "CAFE"}
+    listing = made(who, "/listings", coffee)["id"]
+    promotion = made(
+        who, "/promotions", {"listingId": listing, "percentOff": 10, "endsAt": "2099-01-01T00:00:00Z", "name": name}
+    )
+    redemption = made(who, "/redeem", {"listingId": listing, "userId": user})
+    tea = made(partner, "/listings", coffee | {"title": f"{name}-tea"})["id"]
+    made(who, "/redeem", {"listingId": tea, "userId": user})
+    return {
+        "business_id": business,
+        "listing_id": listing,
+        "promotion_id": promotion["id"],
+        "marketplace_redemption_id": redemption["redemptionId"],
+        "marketplace_code": redemption["discountCode"],
+    }
+
+
+def partner_of(who: Caller) -> Caller:
+    """Another app of the same merchant, in the same world: live or sandbox."""
+    partner = App.objects.filter(name=f"Partner of {who.app.pk}").first()
+    if partner is None:
+        partner = App.objects.create(merchant=who.app.merchant, name=f"Partner of {who.app.pk}")
+        if who.app.is_sandbox:
+            live = App.objects.create(merchant=who.app.merchant, name="Live partner")
+            partner.sandbox_of = live
+            partner.save()
+    return caller(partner)
+
+
 PREFIXES = {
     "app_id": "app",
     "merchant_id": "mer",
@@ -100,6 +154,10 @@ PREFIXES = {
     "item_id": "item",
     "redemption_id": "rdm",
     "backfill_id": "bkf",
+    "business_id": "biz",
+    "listing_id": "lst",
+    "promotion_id": "prm",
+    "marketplace_redemption_id": "rdm",
 }
 
 
@@ -113,6 +171,7 @@ def names_of_nothing() -> Names:
         "code": "ZQZQZQZQ",
         "slug": "ZQZQZQZQ",
         "discount_code": "ZQZQ-ZQZQZQZQ",
+        "marketplace_code": "CAFE-ZQZQZQZQZQZQZQ",
         "user_id": "nobody-at-all",
         "referee_id": "nobody-at-all-either",
         "external_id": "no-such-order",

@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from incenta import clock
 from incenta.api import metering, request_log
 from incenta.api.lists import ListView
 from incenta.database import sql
 from incenta.events import dispatch
+from incentives import ledger
+from marketplace import profiles
+from marketplace.models import Listing
 from tests.cast import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -319,6 +324,31 @@ def some_items(himal: Caller, start: int, stop: int) -> None:
         made(himal, "/redeem", {"userId": "asha", "itemId": item["id"]})
 
 
+def opens_a_business(himal: Caller) -> None:
+    """Where it has not: a verified one, at which its own users may spend."""
+    if profiles.of(himal.app) is None:
+        profiles.verify(made(himal, "/marketplace/profile", {"name": "Café"})["id"])
+        assert himal.patch("/incentives/marketplace/settings", {"joined": True}).status == 200
+
+
+def some_listings(himal: Caller, start: int, stop: int) -> None:
+    """Each with codes, a stock and a promotion of its own."""
+    opens_a_business(himal)
+    for place in range(start, stop):
+        body = {"title": f"Coffee {place}", "coinCost": place + 1, "inventory": 5, "codes": [f"C-{place}"]}
+        listing = made(himal, "/marketplace/listings", body)["id"]
+        winter = {"listingId": listing, "percentOff": 10, "endsAt": "2099-01-01T00:00:00Z"}
+        made(himal, "/marketplace/promotions", winter)
+
+
+def some_redemptions(himal: Caller, start: int, stop: int) -> None:
+    some_listings(himal, start, stop)
+    some_adjustments(himal, start, stop)
+    for listing in himal.app.listings.order_by("-created_at", "-id")[: stop - start]:
+        himal.patch(f"/incentives/marketplace/listings/{listing.pk}", {"coinCost": 1})
+        made(himal, "/marketplace/redeem", {"userId": "asha", "listingId": listing.pk})
+
+
 Fill = Callable[[Caller, int, int], None]
 LISTS: dict[str, tuple[str, Fill]] = {
     "/campaigns": ("/campaigns", some_campaigns),
@@ -343,6 +373,10 @@ LISTS: dict[str, tuple[str, Fill]] = {
     "/incentives/catalog": ("/incentives/catalog", some_items),
     "/incentives/redemptions": ("/incentives/redemptions", some_items),
     "/incentives/leaderboard": ("/incentives/leaderboard", some_events),
+    "/incentives/marketplace/listings": ("/incentives/marketplace/listings", some_listings),
+    "/incentives/marketplace/promotions": ("/incentives/marketplace/promotions", some_listings),
+    "/incentives/marketplace/public/listings": ("/incentives/marketplace/public/listings", some_listings),
+    "/incentives/marketplace/redemptions": ("/incentives/marketplace/redemptions", some_redemptions),
 }
 """Every list: where it is asked, and what fills it. A new list that is not here fails the test."""
 
@@ -409,3 +443,63 @@ def test_dispatching_costs_the_same_for_one_event_and_for_a_hundred(himal):
         himal.post("/clicks", {"referralCode": asha})
     hundred = statements_of(dispatch.dispatch)
     assert len(hundred) <= len(one) + 5, (len(one), hundred)
+
+
+# --- the marketplace --------------------------------------------------------------------------------------------------
+VERIFY, REDEEM = 4, 14
+AIM = 6
+
+
+def test_verify_with_ten_thousand_listings(himal, cost):
+    opens_a_business(himal)
+    himal.post("/incentives/adjustments", {"userId": "asha", "coins": 6_000, "reason": "Thanks"})
+    now, business = clock.now(himal.app), profiles.of(himal.app)
+    many = (
+        Listing(
+            app=himal.app, business=business, title=f"Coffee {place}", coin_cost=place + 1, currency="USD",
+            created_at=now, updated_at=now,
+        )
+        for place in range(10_000)
+    )  # fmt: skip
+    Listing.objects.bulk_create(many, batch_size=1_000)
+
+    def verifies(user: str, found: int) -> None:
+        assert himal.get(f"/incentives/marketplace/verify/{user}?page=3")["pagination"]["totalItems"] == found
+
+    cost.of("GET /verify/{userId}", VERIFY, lambda: verifies("asha", 6_000))
+    cost.of("GET /verify/{userId}, nobody known", VERIFY, lambda: verifies("nobody", 0))
+    redeemed = redeems(himal, himal.app.listings.order_by("coin_cost").first().pk)
+    for name in ("redemptionId", "discountCode"):
+        path = f"/incentives/marketplace/verify/{redeemed[name]}"
+        cost.of(f"GET /verify/{{{name}}}", VERIFY, lambda path=path: himal.get(path))
+
+
+def redeems(himal: Caller, listing: str, user: str = "asha", **headers):
+    answer = himal.post("/incentives/marketplace/redeem", {"listingId": listing, "userId": user}, **headers)
+    assert answer.status == 201, answer
+    return answer
+
+
+def test_redeeming(himal, cost):
+    opens_a_business(himal)
+    himal.post("/incentives/adjustments", {"userId": "asha", "coins": 1_000, "tokens": 1_000, "reason": "Thanks"})
+
+    def sells(**fields) -> str:
+        return made(himal, "/marketplace/listings", {"title": "Coffee", "coinCost": 1, "coinRate": 0.01} | fields)["id"]
+
+    plain, limited = sells(), sells(inventory=9)
+    redeems(himal, plain)
+    cost.of("POST /redeem", AIM, lambda: redeems(himal, plain))
+    cost.of("POST /redeem, of a stock", AIM, lambda: redeems(himal, limited))
+    everything = sells(inventory=9, maxPerUser=5, tokenCost=1, codes=[f"C-{place}" for place in range(9)])
+    cost.of("POST /redeem, stock, limit, pool, coins, tokens", REDEEM, lambda: redeems(himal, everything))
+    later = clock.now(himal.app) + timedelta(days=9)
+    for asset in ("COIN", "TOKEN"):
+        ledger.earn(himal.app, "asha", asset, 5, cause="test", cause_type="test", expires_at=later)
+    key = {"idempotency_key": f"key {next(number)}"}
+    cost.of("POST /redeem, all that and lots, with a key", REDEEM, lambda: redeems(himal, everything, **key))
+    once = redeems(himal, everything)["redemptionId"]
+    path = f"/incentives/marketplace/redemptions/{once}"
+    cost.of("PATCH /redemptions/{id}, cancelled", REDEEM, lambda: himal.patch(path, {"status": "CANCELLED"}))
+    path = f"/incentives/marketplace/redemptions/{redeems(himal, plain)['redemptionId']}"
+    cost.of("PATCH /redemptions/{id}, fulfilled", AIM, lambda: himal.patch(path, {"status": "FULFILLED"}))

@@ -70,6 +70,20 @@ BODIES: dict[str, Body | None] = {
     "PATCH incentives/catalog/<str:item_id>": lambda names: {"coinCost": 1},
     "POST incentives/redeem": lambda names: {"userId": names["user_id"], "itemId": names["item_id"]},
     "PATCH incentives/redemptions/<str:redemption_id>": lambda names: {"status": "CANCELLED"},
+    "POST incentives/marketplace/profile": NAMES_NOTHING,
+    "PATCH incentives/marketplace/profile": NAMES_NOTHING,
+    "PATCH incentives/marketplace/settings": NAMES_NOTHING,
+    "POST incentives/marketplace/listings": NAMES_NOTHING,
+    "PATCH incentives/marketplace/listings/<str:listing_id>": lambda names: {"coinCost": 1},
+    "POST incentives/marketplace/listings/<str:listing_id>/codes": lambda names: {"codes": ["MINE-1"]},
+    "POST incentives/marketplace/promotions": lambda names: {
+        "listingId": names["listing_id"],
+        "percentOff": 99,
+        "endsAt": "2099-01-01T00:00:00Z",
+    },
+    # listings are there for others to redeem: tests/marketplace/test_visibility.py says who may
+    "POST incentives/marketplace/redeem": NAMES_NOTHING,
+    "PATCH incentives/marketplace/redemptions/<str:redemption_id>": lambda names: {"status": "CANCELLED"},
     "POST webhooks": NAMES_NOTHING,
     "PATCH webhooks/<str:webhook_id>": lambda names: {"url": "https://mallory.example/hooks"},
     "POST webhooks/deliveries/<str:delivery_id>/replay": lambda names: {},
@@ -87,6 +101,11 @@ MORE_BODIES: list[tuple[str, Body]] = [
         lambda names: {"campaignId": names["campaign_id"], "referrerId": "mallory", "code": "FREEMONEY"},
     ),
     ("POST conversions/<str:conversion_id>/reverse", lambda names: {"reason": "A look", "preview": True}),
+    ("PATCH incentives/marketplace/redemptions/<str:redemption_id>", lambda names: {"status": "FULFILLED"}),
+    (
+        "POST incentives/marketplace/listings/<str:listing_id>/codes",
+        lambda names: {"csv": "MINE-2", "preview": True},
+    ),
 ]
 
 QUERIES: dict[str, list[str]] = {
@@ -107,15 +126,19 @@ FILTERS: dict[str, str | None] = {
     "actionKey": "action_key",
     "itemId": "item_id",
     "key": "milestone_key",
+    "listingId": "listing_id",
+    "businessId": "business_id",
+    "code": "marketplace_code",
     "search": "user_id",
     # of these, whatever is asked names nothing of anybody's
     **dict.fromkeys(("status", "trigger", "event", "fulfillmentType", "referralType", "onHold", "since", "until")),
-    **dict.fromkeys(("type", "active", "notAwarded", "published", "noun", "state")),
+    **dict.fromkeys(("type", "active", "notAwarded", "published", "noun", "state", "category")),
     **dict.fromkeys(("from", "to", "createdAfter", "createdBefore")),
 }
 """Every filter of every list -> which name is asked for."""
 
 OTHERWISE_NAMED = {
+    "marketplace/redemptions/": {"redemption_id": "marketplace_redemption_id"},
     "incentives/actions/<str:key>": {"key": "action_key"},
     "incentives/badges/<str:key>": {"key": "badge_key"},
     "incentives/milestones/<str:key>": {"key": "milestone_key"},
@@ -251,7 +274,12 @@ def test_the_walk_knows_every_call():
     assert not gone, f"No longer there: {gone}"
 
 
-KEYED_BY_THE_APP = {"incentives/ledger/verify", "incentives/settings"}
+KEYED_BY_THE_APP = {
+    "incentives/ledger/verify",
+    "incentives/settings",
+    "incentives/marketplace/profile",
+    "incentives/marketplace/settings",
+}
 """GETs without any parameter: what they answer is asked in the test of markers."""
 
 
