@@ -1,16 +1,151 @@
-"""From facts to an assessment. Pure: whoever asks has fetched the facts."""
+"""From facts to an assessment, and from that to what is done. Pure: whoever asks has fetched the facts."""
 
-from fraud.assessment import CLEAN, Assessment, Reason
-from fraud.rules import self_referral
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
-FLAGGED_CODE = Reason("SUSPICIOUS_PATTERN", 100, "The referral code itself is flagged.", code="CODE_FLAGGED")
+from . import rules
+from .assessment import CERTAIN, HIGHEST, Assessment, Reason
+from .facts import Facts
+from .models import Action
+from .muted import Muted
+from .rules import Signal
+from .weights import Weights
+
+logger = logging.getLogger("incenta.fraud")
+
+WATCH_AT: Final = 30
+"""From here on clients are told. Below it a score is kept and shown to analysts only."""
+NEVER_REFUSED: Final = frozenset({"SELF_REFERRAL_ID", "CODE_FLAGGED"})
+"""Held at any mode and so seen; the contract refuses neither."""
+BROKEN: Final = "SIGNAL_BROKEN"
+NO_MUTES: Final = Muted({}, {})
 
 
-def assess(*, referrer_id: str, referee_id: str | None, code_is_flagged: bool = False) -> Assessment:
-    """What is to be thought of a referral or a conversion by these ids."""
-    spoken = [
-        reason
-        for reason in (self_referral.judge(referrer_id, referee_id), FLAGGED_CODE if code_is_flagged else None)
-        if reason
+def judge(
+    facts: Facts,
+    weights: Weights,
+    *,
+    said: Collection[Reason] = (),
+    muted: Muted = NO_MUTES,
+    now: datetime | None = None,
+    stages: Collection[str] = (rules.REQUEST,),
+    is_degraded: bool = False,
+) -> Assessment:
+    """What is to be thought of a subject. ``said``: what people said beforehand, as reasons of lists. ``stages``: of the second
+    pass ``("REQUEST", "LATER")``.
+
+    A signal that breaks is not "clean": it is named among the reasons and asks for a look.
+    """
+    spoken = list(said)
+    for signal in rules.SIGNALS:
+        points = weights.of(signal.code)
+        if not points or signal.stage not in stages:
+            continue
+        try:
+            reason = signal.judge(facts, points)
+        except Exception:
+            logger.exception("The signal %s broke.", signal.code)
+            reason = _broken(signal)
+        if reason is not None:
+            spoken.append(_quiet(reason, facts, muted, now or facts.at))
+    if any(reason.points <= -HIGHEST for reason in said):  # a person said that this one is let through
+        spoken = [_allowed(reason) for reason in spoken if reason.points > -HIGHEST]
+    return Assessment(tuple(spoken), dict(weights.caps), coverage(facts), is_degraded)
+
+
+def _quiet(reason: Reason, facts: Facts, muted: Muted, now: datetime) -> Reason:
+    if reason.points and muted.holds(reason.code, (facts.referrer_id, facts.referee_id), facts.keys, now):
+        return replace(reason, points=0, silenced="muted")
+    return reason
+
+
+def _allowed(reason: Reason) -> Reason:
+    """What is so by definition, or denied by a person, no allow list lifts."""
+    if reason.points <= 0 or (reason.family == CERTAIN and reason.points >= HIGHEST):
+        return reason
+    return replace(reason, points=0, silenced="allowed")
+
+
+def _broken(signal: Signal) -> Reason:
+    message = f"The signal {signal.code} could not be judged."
+    return Reason("SUSPICIOUS_PATTERN", 0, message, {"signal": signal.code}, code=BROKEN, family=signal.family)
+
+
+def coverage(facts: Facts) -> tuple[str, ...]:
+    """The families that what was sent lets speak, certain ones apart: "scored on 2 of 6"."""
+    families = {
+        signal.family for signal in rules.SIGNALS if signal.family != CERTAIN and facts.sent.issuperset(signal.needs)
+    }
+    return tuple(sorted(families))
+
+
+def is_broken(assessment: Assessment) -> bool:
+    return any(reason.code == BROKEN for reason in assessment.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Of a campaign; of coins, of the app."""
+
+    mode: str = "hold"
+    hold_at: int = 50
+    block_at: int = 80
+    watch_at: int = WATCH_AT
+
+
+def decide(assessment: Assessment, thresholds: Thresholds) -> Action:
+    """What is done. Certain is held at any mode. Refusing takes two families that speak, or a certain reason. What could not be
+    judged is for a person to look at."""
+    score = assessment.score or 0
+    held = assessment.is_certain or (
+        thresholds.mode != "monitor" and (score >= thresholds.hold_at or is_broken(assessment))
+    )
+    if thresholds.mode == "block" and score >= thresholds.block_at and _may_refuse(assessment):
+        return Action.BLOCK
+    if held:
+        return Action.HOLD
+    if score >= thresholds.watch_at:
+        return Action.WATCH
+    return Action.NONE
+
+
+def _may_refuse(assessment: Assessment) -> bool:
+    certain = [reason for reason in assessment.spoken if reason.family == CERTAIN]
+    if any(reason.code in NEVER_REFUSED for reason in certain):
+        return False
+    return bool(certain) or len(assessment.families()) >= 2
+
+
+def flip(assessment: Assessment, thresholds: Thresholds) -> dict | None:
+    """The smallest change that would turn the decision: of what is held the fewest reasons without which it would not be, of what
+    is not the points that it lacks. ``None`` where nothing spoke."""
+    action = decide(assessment, thresholds)
+    spoken = assessment.spoken
+    if not spoken:
+        return None
+    if action in (Action.NONE, Action.WATCH):
+        if thresholds.mode == "monitor":
+            return None
+        return {"to": Action.HOLD.value, "missing": thresholds.hold_at - (assessment.score or 0)}
+    single = [
+        (reason, after)
+        for reason in spoken
+        if decide(after := _without(assessment, {reason.code}), thresholds) in (Action.NONE, Action.WATCH)
     ]
-    return Assessment(tuple(spoken)) if spoken else CLEAN
+    if single:
+        reason, after = min(single, key=lambda found: found[0].points)
+        return {"to": Action.NONE.value, "without": [reason.code], "score": after.score or 0}
+    gone: set[str] = set()
+    for reason in spoken:  # the strongest first
+        gone.add(reason.code)
+        after = _without(assessment, gone)
+        if decide(after, thresholds) in (Action.NONE, Action.WATCH):
+            return {"to": Action.NONE.value, "without": sorted(gone), "score": after.score or 0}
+    return None
+
+
+def _without(assessment: Assessment, codes: Collection[str]) -> Assessment:
+    return replace(assessment, reasons=tuple(reason for reason in assessment.reasons if reason.code not in codes))

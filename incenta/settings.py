@@ -219,6 +219,8 @@ if ALLOW_PRIVATE_WEBHOOKS and not DEBUG:
     )
 ENCRYPTION_KEYS = env.list("INCENTA_ENCRYPTION_KEYS", default=[])
 """Fernet keys, newest first, that encrypt secrets at rest; empty: one is derived from SECRET_KEY."""
+FRAUD_SECRET = env.str("INCENTA_FRAUD_SECRET", default="")
+"""Keys the hashes by which fraud knows devices and addresses again; empty: SECRET_KEY does. Changing it forgets all links."""
 
 # --- what the browser may do ----------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -4,8 +4,12 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 
-from fraud import scoring
-from fraud.assessment import Assessment
+from fraud import book, looking, raising
+from fraud import context as end_user
+from fraud.context import Context
+from fraud.facts import Past
+from fraud.looking import Asked, Look
+from fraud.models import Action, Subject
 from incenta import clock, events, money
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -13,27 +17,30 @@ from incenta.errors import BadRequest, Conflict, InvalidInput, NotFound
 from incenta.ids import new_id
 from incentives import ledger
 
-from . import codes, faces, rewarding
+from . import codes, faces, rewarding, usual
 from . import rules as campaign_rules
-from .models.campaign import FraudMode
+from .models.campaign import RewardModel
 from .rules import Rules
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
 MOST_LOOKS = 4
 """How often a conversion looks anew because its campaign was changed meanwhile; then it goes by what it found."""
+MOST_PAST = 50
+"""Of the referrer's conversions so many are looked at, the newest first."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """No order is older; and the year 1 has no yesterday in which a zone west of Greenwich could still be."""
 
 # While a campaign has no budget nobody counts what it promises, so whoever sets one must know that no conversion is under way
 # (see campaigns.revise). The lock is shared: conversions do not wait for each other.
-_FIND = """
+_FIND = f"""
 SELECT r.id, r.campaign_id, r.code, r.referrer_id, r.is_flagged, r.created_at, c.version,
   CASE WHEN c.referral_type = 'MULTI_LEVEL' THEN (
     SELECT u.referrer_id FROM referrals_conversion u
     WHERE u.app_id = r.app_id AND u.campaign_id = r.campaign_id AND u.referee_id = r.referrer_id AND u.status = 'CONVERTED'
     ORDER BY u.converted_at LIMIT 1
   ) END,
-  CASE WHEN c.budget IS NULL THEN pg_advisory_xact_lock_shared(hashtext('referrals.campaign'), hashtext(c.id)) END
+  CASE WHEN c.budget IS NULL THEN pg_advisory_xact_lock_shared(hashtext('referrals.campaign'), hashtext(c.id)) END,
+  {book.VERSION}, {looking.IS_KNOWN}
 FROM referrals_referral r JOIN referrals_campaign c ON c.id = r.campaign_id
 WHERE r.app_id = %(app_id)s AND r.code_key = %(code_key)s
 """
@@ -41,16 +48,15 @@ WHERE r.app_id = %(app_id)s AND r.code_key = %(code_key)s
 # Read after the wallets are locked: whoever converted before us through this referrer has committed by now. The counts are
 # bounded by what the rules ask for, so a referrer with a million conversions costs no more than one with ten. The budget's row
 # is locked here too, after the wallets: whoever waits for it reads the newest sum, and nothing else here is of other referrers.
-_READ = """
+_READ = f"""
 SELECT
   (SELECT id FROM referrals_conversion WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id = %(referee_id)s),
   (SELECT id FROM referrals_conversion WHERE app_id = %(app_id)s AND external_id = %(external_id)s),
   CASE WHEN %(first_time)s THEN (
     SELECT id FROM referrals_conversion
     WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referee_id = %(referee_id)s ORDER BY id LIMIT 1) END,
-  CASE WHEN %(windowed)s THEN (
-    SELECT max(clicked_at) FROM referrals_click
-    WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id = %(referee_id)s AND clicked_at <= %(converted_at)s) END,
+  (SELECT max(clicked_at) FROM referrals_click
+    WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id = %(referee_id)s AND clicked_at <= %(converted_at)s),
   CASE WHEN %(tier_most)s::int > 0 THEN (
     SELECT count(*) FROM (SELECT FROM referrals_conversion
       WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s AND status = 'CONVERTED'
@@ -67,6 +73,11 @@ SELECT
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(budgeted)s THEN (
     SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END,
+  (SELECT json_agg(json_build_array(extract(epoch FROM converted_at)::float8, amount_minor, referee_id)) FROM (
+    SELECT converted_at, amount_minor, referee_id FROM referrals_conversion
+    WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s
+    ORDER BY converted_at DESC LIMIT {MOST_PAST}) p),
+  {usual.READ},
   (SELECT version FROM referrals_campaign WHERE id = %(campaign_id)s)
 """
 
@@ -96,6 +107,7 @@ reward AS (
 ),
 {ledger.WRITE},
 {events.INSERT},
+{looking.WRITE},
 seen AS (
   UPDATE referrals_referral SET status = 'CONVERTED'
   WHERE %(counted)s AND id = %(referral_id)s AND status IN ('PENDING', 'CLICKED')
@@ -129,20 +141,26 @@ def convert(
     occurred_at: datetime | None = None,
     metadata: dict | None = None,
     body: dict | None = None,
+    context: Context = end_user.NOTHING,
     actor: str = "",
 ) -> tuple[dict, bool]:
     """Records that ``referee_id`` converted on ``code``; answers the public face and whether it was recorded now.
 
-    ``amount`` in major units of the campaign's currency. The same ``external_id`` with the same ``body`` answers as at first.
+    ``amount`` in major units of the campaign's currency; ``context``: what the merchant saw of the friend. The same ``external_id``
+    with the same ``body`` answers as at first.
     Raises ``NotFound`` ``referral_not_found``; ``BadRequest`` ``campaign_*`` or ``conversion_window_expired``; ``Conflict``
     ``already_converted`` naming the first conversion, or ``blocked_by_risk``; ``InvalidInput``.
     """
     with sql.transaction_joined():
+        evidence = None
         for _ in range(MOST_LOOKS):
-            found = sql.row(_FIND, {"app_id": app.pk, "code_key": codes.key_of(code)})
+            found = sql.row(_FIND, {"app_id": app.pk, "code_key": codes.key_of(code), "fraud_user": referee_id})
             if found is None:
                 raise NotFound("referral_not_found", "Referral code not found.")
-            referral_id, campaign_id, shown, referrer_id, code_is_flagged, code_made_at, version, upline_id, _ = found
+            referral_id, campaign_id, shown, referrer_id, code_is_flagged, code_made_at, version, upline_id, *told = (
+                found
+            )
+            _, fraud_version, is_known = told
             rules = campaign_rules.of_version(app, campaign_id, version)
             now = clock.now(app)
             converted_at = occurred_at or now
@@ -156,6 +174,11 @@ def convert(
             if upline_id in (referrer_id, referee_id):  # two people who referred each other are no third level
                 upline_id = None
 
+            # before anything is locked: nobody waits for this look
+            if evidence is None and looking.needs_look(is_known, context):
+                evidence = looking.gather(
+                    app, context, user_id=referee_id, referrer_id=referrer_id, other_id=referrer_id, at=converted_at
+                )
             earners = {referrer_id, *([referee_id] if rules.referee_value else []), *([upline_id] if upline_id else [])}
             wallets = ledger.lock(app, earners)
             asked = {
@@ -167,24 +190,25 @@ def convert(
                 "upline_id": upline_id,
                 "external_id": external_id,
                 "first_time": rules.first_time_user_only,
-                "windowed": rules.window is not None,
                 "converted_at": converted_at,
                 "tier_most": rules.tiers[-1].min_conversions if rules.tiers else 0,
                 "reward_most": rules.max_rewards_per_referrer or 0,
                 "budgeted": rules.budget_minor is not None,
+                "usual_wanted": usual.is_wanted(campaign_id),
             }
             *seen, present_version = sql.row(_READ, asked)
             if version == rules.version == present_version:
                 break  # else somebody changed the campaign while we waited for the wallets: what we found is of yesterday
-        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised = seen
+        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised, *had = (
+            seen
+        )
+        past, usual_rows = had
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
         rules.require_open(converted_at)
         if rules.window is not None and converted_at > (clicked_at or code_made_at) + rules.window:
             raise BadRequest("conversion_window_expired", "The friend's click is too long ago for this campaign.")
 
-        assessment = scoring.assess(referrer_id=referrer_id, referee_id=referee_id, code_is_flagged=code_is_flagged)
-        flagged = _is_flagged(rules, assessment)
         facts = rewarding.Facts(
             amount_minor=amount_minor,
             referrer_id=referrer_id,
@@ -196,8 +220,41 @@ def convert(
         )
         decision = rewarding.decide(rules, facts)
         first_award = next((award for award in decision.awards if award.side == "REFERRER" and award.level == 1), None)
+        look = looking.look(
+            app,
+            Asked(
+                subject_type=Subject.CONVERSION.value,
+                subject_id=new_id("conv"),
+                at=converted_at,
+                now=now,
+                referrer_id=referrer_id,
+                referee_id=referee_id,
+                user_id=referee_id,
+                context=context,
+                campaign_id=campaign_id,
+                mode=rules.fraud_mode,
+                hold_at=rules.hold_at,
+                block_at=rules.block_at,
+                amount_minor=amount_minor,
+                currency=rules.currency,
+                rewards_share=rules.model == RewardModel.PERCENTAGE,
+                earns=bool(decision.awards),
+                clicked_at=clicked_at,
+                clicks_known=True,
+                code_made_at=code_made_at,
+                code_is_flagged=code_is_flagged,
+                is_first_time_only=rules.first_time_user_only,
+                past=[Past(*each) for each in past or ()],
+                usual=usual.of(campaign_id, usual_rows),
+            ),
+            found=evidence,
+            version=fraud_version,
+        )
+        if look.action == Action.BLOCK:
+            raise _refused(look)
+        flagged = look.is_held
         row = {
-            "id": new_id("conv"),
+            "id": look.asked.subject_id,
             "app_id": app.pk,
             "campaign_id": campaign_id,
             "referral_id": referral_id,
@@ -211,12 +268,12 @@ def convert(
             "external_id": external_id,
             "request_hash": request_hash(body or {}),
             "first_time": rules.first_time_user_only,
-            "risk_score": assessment.score,
-            "warning": assessment.warning,
-            "reasons": assessment.faces(),
+            "risk_score": look.score,
+            "warning": look.warning,
+            "reasons": look.faces,
             "rule_version": rules.version,
             "metadata": metadata or {},
-            "trace": _trace(rules, facts, decision, assessment, converted_at, clicked_at, code_made_at, flagged),
+            "trace": _trace(rules, decision, look, converted_at, clicked_at, code_made_at),
             "converted_at": converted_at,
         }
         rewards = [_promise(row, rules, award, wallets, flagged, now) for award in decision.awards]
@@ -256,12 +313,18 @@ def convert(
                 "value": 0 if flagged else sum(award.amount_minor for award in decision.awards),
             }
             | wallets.parameters()
+            | look.parameters()
             | events.as_rows(told),
         )
         if not made:
             # through another referrer's code, at the same moment; all of the above is rolled back by this refusal
             of_code, of_order, of_campaign, *_ = sql.row(_READ, asked)
             raise _already(of_order or of_code or of_campaign)
+        if flagged:
+            held: dict[str, int] = {}
+            for reward in rewards:
+                held[reward["asset"]] = held.get(reward["asset"], 0) + reward["amount_minor"]
+            raising.raise_flags(app, look.suspicions(held=held), at=now)
         events.nudge()
         reward_id = next(
             (reward["id"] for reward in rewards if reward["side"] == "REFERRER" and reward["level"] == 1), None
@@ -269,16 +332,12 @@ def convert(
         return faces.made_conversion(row, code=shown, reward_id=reward_id), True
 
 
-def _is_flagged(rules: Rules, assessment: Assessment) -> bool:
-    """Whether what it earns is held. Raises ``Conflict`` ``blocked_by_risk``. What is certain is held at any mode, and seen."""
-    score = assessment.score or 0
-    if assessment.is_certain:
-        return True
-    if rules.fraud_mode == FraudMode.BLOCK and score >= rules.block_at:
-        raise Conflict(
-            "blocked_by_risk", "This conversion was refused because of its risk.", details={"riskScore": score}
-        )
-    return rules.fraud_mode != FraudMode.MONITOR and score >= rules.hold_at
+def _refused(look: Look) -> Conflict:
+    return Conflict(
+        "blocked_by_risk",
+        "This conversion was refused because of its risk.",
+        details={"riskScore": look.assessment.score},
+    )
 
 
 def _promise(row: dict, rules: Rules, award: rewarding.Award, wallets, flagged: bool, now: datetime) -> dict:
@@ -322,7 +381,7 @@ def _promise(row: dict, rules: Rules, award: rewarding.Award, wallets, flagged: 
     }
 
 
-def _trace(rules, facts, decision, assessment, converted_at, clicked_at, code_made_at, flagged) -> dict:
+def _trace(rules: Rules, decision, look: Look, converted_at, clicked_at, code_made_at) -> dict:
     """Why it came out so: what was read, each rule with its outcome, each risk signal with its contribution and evidence."""
     steps = [
         {
@@ -347,17 +406,7 @@ def _trace(rules, facts, decision, assessment, converted_at, clicked_at, code_ma
                 "outcome": "within",
             }
         )
-    return {
-        "ruleVersion": rules.version,
-        "steps": steps + decision.trace,
-        "risk": {
-            "score": assessment.score,
-            "mode": rules.fraud_mode,
-            "holdAt": rules.hold_at,
-            "outcome": "held" if flagged else "clean" if not assessment.reasons else "noted",
-            "signals": [reason.face() | {"evidence": reason.evidence} for reason in assessment.reasons],
-        },
-    }
+    return {"ruleVersion": rules.version, "steps": steps + decision.trace, "risk": look.trace()}
 
 
 def _again(app: App, first_id: str, of_order: str | None, digest: str) -> tuple[dict, bool]:

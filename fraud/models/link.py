@@ -11,11 +11,13 @@ class KeyKind(models.IntegerChoices):
     EMAIL = 3, "e-mail address"
     PHONE = 4, "phone number"
     PAYMENT = 5, "means of payment"
+    EMAIL_PATTERN = 6, "pattern of e-mail addresses"
+    """Of one referrer's friends: ram17@, ram18@ …"""
 
     @property
     def is_strong(self) -> bool:
         """Whether two people who share it are probably one, so that it connects a ring."""
-        return self != KeyKind.IP
+        return self not in (KeyKind.IP, KeyKind.EMAIL_PATTERN)
 
 
 class Link(models.Model):

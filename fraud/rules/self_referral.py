@@ -1,16 +1,28 @@
 """Somebody refers himself under one id: certain by definition, whatever his device and address say."""
 
-from fraud.assessment import Reason
+from ..assessment import CERTAIN, Reason
+from ..facts import Facts
+from . import Signal
 
 
-def judge(referrer_id: str, referee_id: str | None) -> Reason | None:
-    """100 points when both ids are one after trimming and case folding: ``User_1 `` and ``user_1`` are one person's typing."""
-    if referee_id is None or referrer_id.strip().casefold() != referee_id.strip().casefold():
+def judge(facts: Facts, points: int) -> Reason | None:
+    """Both ids are one after trimming and case folding: ``User_1 `` and ``user_1`` are one person's typing."""
+    if facts.referee_id is None or _folded(facts.referrer_id) != _folded(facts.referee_id):
         return None
-    return Reason(
-        "SELF_REFERRAL",
-        100,
-        "The referrer and the referred friend are the same user.",
-        {"userId": referrer_id},
-        code="SELF_REFERRAL_ID",
-    )
+    message = "The referrer and the referred friend are the same user."
+    return SELF_REFERRAL_ID.reason(points, message, {"userId": facts.referrer_id})
+
+
+def _folded(user_id: str) -> str:
+    return user_id.strip().casefold()
+
+
+SELF_REFERRAL_ID = Signal(
+    code="SELF_REFERRAL_ID",
+    type="SELF_REFERRAL",
+    family=CERTAIN,
+    points=100,
+    needs=("ids",),
+    judge=judge,
+    describe="The referrer and the referred friend have the same id.",
+)

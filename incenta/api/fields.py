@@ -131,6 +131,8 @@ class Context(serializers.Field):
         "phone": 40,
         "country": 2,
         "sessionId": 255,
+        "paymentFingerprint": 255,
+        "landingUrl": 2000,
     }
 
     def to_internal_value(self, data: object) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import django_filters
 from rest_framework.response import Response
 
+from fraud.api import end_user
 from incenta import clock, money
 from incenta.api.fields import Context, Metadata, Moment, MoneyNumber, Text, Truth, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, check_parameters
@@ -74,6 +75,7 @@ class Conversions(ListView):
             occurred_at=asked.get("occurred_at"),
             metadata=asked.get("metadata"),
             body=request.data,
+            context=end_user.seen(request, asked.get("context")),
             actor=request.api_key.pk,
         )
         return Response(answer, status=201 if made else 200)

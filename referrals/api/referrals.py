@@ -5,6 +5,7 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from fraud.api import end_user
 from incenta import clock, money
 from incenta.api.fields import Context, Metadata, Text, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
@@ -122,9 +123,17 @@ class Referrals(ListView):
             email=asked.get("referrer_email"),
             code=asked.get("code"),
             metadata=asked.get("metadata"),
+            context=end_user.seen(request, _with_email(asked)),
             actor=request.api_key.pk,
         )
         return Response(answer, status=201 if made else 200)
+
+
+def _with_email(asked: dict) -> dict | None:
+    """The context of the referrer, whose address may stand beside it."""
+    context = asked.get("context") or {}
+    email = asked.get("referrer_email")
+    return context | {"email": email} if context and email and "email" not in context else context
 
 
 class ReferralDetail(ApiView):
@@ -150,6 +159,10 @@ class Clicks(ApiView):
         asked = ClickInput.parse(request.data)
         return Response(
             referring.click(
-                request.app, code=asked["referral_code"], referee_id=asked.get("referee_id"), actor=request.api_key.pk
+                request.app,
+                code=asked["referral_code"],
+                referee_id=asked.get("referee_id"),
+                context=end_user.seen(request, asked.get("context")),
+                actor=request.api_key.pk,
             )
         )

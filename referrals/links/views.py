@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from fraud.api import end_user
 from incenta import clock
 from incenta.accounts.models import App
 from incenta.errors import BadRequest
@@ -34,7 +35,13 @@ def follow(request: HttpRequest, slug: str) -> HttpResponse:
         if looks_ahead:
             rules.of_version(app, campaign.pk, campaign.version).require_open(clock.now(app))
         else:
-            referring.click(app, code=referral.code, referee_id=referral.referee_id, actor="link")
+            referring.click(
+                app,
+                code=referral.code,
+                referee_id=referral.referee_id,
+                context=end_user.visitor(request),
+                actor=referring.LINK,
+            )
     except BadRequest:
         return render(request, "referrals/link.html", {"outcome": "closed", "campaign": campaign}, status=410)
     if campaign.landing_url:

@@ -75,6 +75,11 @@ class Conversion(models.Model):
             models.Index(fields=["app", "-converted_at", "-id"], name="conversion_newest"),
             models.Index(fields=["app", "campaign", "referrer_id", "status"], name="conversion_of_referrer"),
             models.Index(fields=["app", "referee_id", "campaign"], name="conversion_of_referee"),
+            models.Index(
+                fields=["app", "campaign", "referrer_id", "-converted_at"],
+                include=["amount_minor", "referee_id"],
+                name="conversion_last_of_referrer",
+            ),
         ]
 
     def __str__(self) -> str:

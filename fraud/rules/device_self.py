@@ -1,0 +1,26 @@
+"""The friend's device was used by the referrer, too. A family's tablet, or a sign-up on a friend's phone: held at most."""
+
+from ..assessment import IDENTITY, Reason
+from ..facts import Facts
+from ..models import KeyKind
+from . import Signal
+
+
+def judge(facts: Facts, points: int) -> Reason | None:
+    device = facts.of(KeyKind.DEVICE)
+    if device is None or KeyKind.DEVICE not in facts.shared_with_referrer:
+        return None
+    message = "The referrer has used the friend's device."
+    evidence = {"kind": "DEVICE", "key": str(device.key), "accounts": device.accounts}
+    return DEVICE_SELF.reason(points, message, evidence, silenced="hub" if device.is_hub else "")
+
+
+DEVICE_SELF = Signal(
+    code="DEVICE_SELF",
+    type="DEVICE_FINGERPRINT",
+    family=IDENTITY,
+    points=45,
+    needs=("device",),
+    judge=judge,
+    describe="Referrer and friend were seen on one device.",
+)
