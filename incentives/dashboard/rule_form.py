@@ -75,7 +75,11 @@ class RuleFormPage(AppPage):
 
     def post(self, request: HttpRequest, **kwargs) -> HttpResponse:
         rule = self.find(**kwargs) if kwargs else None
-        form = self.form_class(request.POST, app=request.app, rule=rule)
+        return self.save_sent(self.form_class(request.POST, app=request.app, rule=rule), rule)
+
+    def save_sent(self, form: RuleForm, rule) -> HttpResponse:
+        """Saves what a filled-in form says, or shows it again with what is wrong."""
+        request = self.request
         if not form.is_valid():
             return self.show(form, rule, status=422)
         asked = request.POST.get("do")

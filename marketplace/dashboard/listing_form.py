@@ -60,8 +60,8 @@ class ListingForm(RuleForm):
     coin_cost = Count(label="Coins")
     token_cost = Count(label="Tokens")
     currency = forms.ChoiceField(choices=currency_choices)
-    coin_rate = Rate(label="Owed for a coin")
-    token_rate = Rate(label="Owed for a token")
+    coin_rate = Rate(label="Owed for a coin", help_text="Such as 0.02. Empty: nothing.")
+    token_rate = Rate(label="Owed for a token", help_text="Empty: nothing.")
     inventory = Count(label="In stock", help_text="Empty: without end.", empty=-1)
     inventory_seen = forms.CharField(widget=forms.HiddenInput)
     max_per_user = Count(label="At most, each user", help_text="Empty: without end.", empty=None)
@@ -80,7 +80,7 @@ class ListingForm(RuleForm):
     )
     countries = text("Only in", placeholder="NP, IN", longest=1000, help_text="Two letters each. Empty: everywhere.")
     code_source = forms.ChoiceField(
-        label="Codes",
+        label="Where they come from",
         choices=[
             (CodeSource.GENERATED, "A new one is made for each redemption"),
             (CodeSource.POOL, "Taken from those that are uploaded"),
@@ -102,10 +102,14 @@ class ListingForm(RuleForm):
             "What a user pays, and what the user's app then owes you.",
             ("coin_cost", "token_cost", "coin_rate", "token_rate", "currency"),
         ),
-        ("What the code gives", "", ("discount_type", "discount_value", "terms")),
-        ("How many there are", "", ("inventory", "max_per_user", "low_stock_at")),
+        ("At your counter", "What the code gives there.", ("discount_type", "discount_value", "terms")),
+        (
+            "How many there are",
+            "With uploaded codes, never more than there are codes.",
+            ("inventory", "max_per_user", "low_stock_at"),
+        ),
         ("When and where", "", ("starts_at", "ends_at", "countries")),
-        ("Codes", "Unused codes end after their time.", ("code_source", "code_prefix", "valid_days", "on_expiry")),
+        ("Codes", "", ("code_source", "code_prefix", "valid_days", "on_expiry")),
         ("Shelf", "", ("published",)),
     )
 

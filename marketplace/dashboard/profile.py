@@ -1,11 +1,13 @@
 """The app's face in the marketplace, what the operator says of it, and the form that makes and changes it."""
 
 from django import forms
+from django.http import HttpRequest, HttpResponse
 
+from incenta.dashboard.access import may
+from incenta.dashboard.pages import forbidden
 from incentives.dashboard.rule_form import RuleForm, RuleFormPage
 from marketplace import profiles
 from marketplace.api.profile import ProfileChanges, ProfileInput
-from marketplace.models import Profile
 
 
 def text(
@@ -52,28 +54,30 @@ class ProfileForm(RuleForm):
 
 
 class EditProfile(RuleFormPage):
-    """``GET`` reads it for everybody; the form is there for those who may edit."""
+    """Everybody reads it; the form is there for those who may edit."""
 
-    permission = "marketplace.edit"
+    permission = "programme.read"
     section = "marketplace_profile"
     template_name = "marketplace/profile.html"
     form_class = ProfileForm
     noun, plural = "profile", "Profile"
 
-    def find(self, **kwargs) -> Profile | None:
-        return Profile.objects.filter(app=self.request.app).first()
+    def get(self, request: HttpRequest) -> HttpResponse:
+        profile = profiles.of(request.app)
+        return self.show(ProfileForm(app=request.app, rule=profile), profile)
 
-    def get(self, request, **kwargs):
-        rule = self.find()
-        return self.show(self.form_class(app=request.app, rule=rule), rule)
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not may(request, "marketplace.edit"):
+            return forbidden(request, "marketplace.edit")
+        profile = profiles.of(request.app)
+        return self.save_sent(ProfileForm(request.POST, app=request.app, rule=profile), profile)
 
     def save(self, form: RuleForm, **for_whom: bool) -> dict:
-        app = self.request.app
-        if form.rule is None:
-            profile = profiles.create(app, form.values, actor=self.actor)
-        else:
-            profile = profiles.revise(app, form.values, actor=self.actor)
-        return {"name": profile.name}
+        verb = profiles.create if form.rule is None else profiles.revise
+        return {"name": verb(self.request.app, form.values, actor=self.actor).name}
 
     def told(self, face: dict) -> str:
         return f"The profile of {face['name']}"
+
+    def page(self, context: dict | None = None, **kwargs) -> HttpResponse:
+        return super().page((context or {}) | {"may_edit": may(self.request, "marketplace.edit")}, **kwargs)
