@@ -130,6 +130,11 @@ class Person:
         )
 
 
+def uuid(rng: Random) -> str:
+    bits = f"{rng.getrandbits(128):032x}"
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
+
+
 class Registry:
     """Makes people of one world; the same random numbers make the same people."""
 
@@ -158,12 +163,7 @@ class Registry:
     # --- machines -----------------------------------------------------------------------------------------------------
     def device(self, user_agent: str | None = None, language: str | None = None) -> Device:
         rng = self.rng
-        style = rng.random()
-        id = (
-            f"{rng.getrandbits(128):032x}"
-            if style < 0.6
-            else f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{rng.getrandbits(12):03x}-a{rng.getrandbits(12):03x}-{rng.getrandbits(48):012x}"
-        )
+        id = f"{rng.getrandbits(128):032x}" if rng.random() < 0.6 else uuid(rng)
         return Device(id, user_agent or self.user_agent(), language or rng.choice(_LANGUAGES))
 
     def user_agent(self) -> str:
@@ -221,7 +221,10 @@ class Registry:
 
     def company(self) -> str:
         rng = self.rng
-        return f"{rng.choice(_LAST)}{rng.choice(('', '-', ''))}{rng.choice(('works', 'labs', 'group', 'tech', 'studio', 'trade'))}{rng.choice(('', '', str(rng.randint(2, 99))))}.{rng.choice(('com', 'com', 'co', 'io', 'de', 'com.np'))}"
+        trade = rng.choice(("works", "labs", "group", "tech", "studio", "trade"))
+        number = rng.choice(("", "", str(rng.randint(2, 99))))
+        suffix = rng.choice(("com", "com", "co", "io", "de", "com.np"))
+        return f"{rng.choice(_LAST)}{rng.choice(('', '-', ''))}{trade}{number}.{suffix}"
 
     def email(self, first: str, last: str, domain: str | None = None) -> str:
         """One that nobody has yet."""
@@ -243,7 +246,8 @@ class Registry:
                 elif style < 0.82:
                     local = f"{last}.{first}"
                 else:
-                    local = f"{rng.choice(('mr', 'the', 'its', 'real', ''))}{first}{rng.choice(('dev', 'art', 'music', 'fit', 'x', 'travels', 'reads'))}"
+                    word = rng.choice(("dev", "art", "music", "fit", "x", "travels", "reads"))
+                    local = f"{rng.choice(('mr', 'the', 'its', 'real', ''))}{first}{word}"
                 if rng.random() < 0.45 or attempt:
                     local += str(rng.choice((rng.randint(1, 99), rng.randint(1960, 2010), rng.randint(100, 9999))))
             address = f"{local}@{domain}"

@@ -9,7 +9,7 @@ from random import Random
 from . import families
 from .calls import Call, Click, Context, Convert, Guess, Happen, Redeem, Refer, Reverse
 from .families import Ranges
-from .people import Person, Registry
+from .people import Person, Registry, uuid
 from .truth import LEVELS, Label, Truth
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
@@ -66,6 +66,10 @@ class Merchant:
     actions: tuple[Action, ...] = ()
     items: tuple[int, ...] = ()
     """What its items cost, in coins."""
+    server: str = ""
+    """From which address it calls the API."""
+    library: str = ""
+    """And with what."""
 
     def amount(self, rng: Random) -> float:
         """What an honest buyer pays."""
@@ -178,6 +182,8 @@ class World:
                 if game
                 else (),
                 items=(300, 450, 700, 1200) if game else (),
+                server=Registry(rng).hosting_ip(),
+                library=rng.choice(("python-requests/2.32.3", "Guzzle/7", "okhttp/4.12.0", "axios/1.7.2")),
             )
 
     # --- choosing -----------------------------------------------------------------------------------------------------
@@ -220,9 +226,7 @@ class World:
                 known.at = at
             if not again:
                 return known
-        draft = self._add(
-            Draft(at, Refer, referrer.app, actor=referrer, friend=named, context=referrer.context(rng)), referrer, named
-        )
+        draft = self._add(Draft(at, Refer, referrer.app, actor=referrer, friend=named, context=referrer.context(rng)))
         if known is None:
             self._codes[key] = draft
         return known or draft
@@ -237,8 +241,7 @@ class World:
                 friend=friend if knows else None,
                 of=code,
                 context=friend.context(rng, landing=landing),
-            ),
-            *([friend] if knows else []),
+            )
         )
 
     def convert(
@@ -254,8 +257,7 @@ class World:
                 label=label,
                 amount=amount,
                 context=friend.context(rng, paying=True),
-            ),
-            friend,
+            )
         )
 
     def reverse(self, at: datetime, conversion: Draft, amount: float | None = None, reason: str = "refund") -> Draft:
@@ -292,12 +294,10 @@ class World:
         return made
 
     def happen(self, rng: Random, at: datetime, person: Person, action: Action) -> Draft:
-        return self._add(
-            Draft(at, Happen, person.app, actor=person, text=action.key, context=person.context(rng)), person
-        )
+        return self._add(Draft(at, Happen, person.app, actor=person, text=action.key, context=person.context(rng)))
 
     def redeem(self, at: datetime, person: Person, item: int) -> Draft:
-        return self._add(Draft(at, Redeem, person.app, actor=person, place=item), person)
+        return self._add(Draft(at, Redeem, person.app, actor=person, place=item))
 
     def earner(self, person: Person, label: Label, since: datetime) -> None:
         """Somebody who is judged by what he earns."""
@@ -315,7 +315,7 @@ class World:
     def guess(self, at: datetime, app: int, hand: int, code: str) -> Draft:
         return self._add(Draft(at, Guess, app, place=hand, text=code))
 
-    def _add(self, draft: Draft, *people: Person | None) -> Draft:
+    def _add(self, draft: Draft) -> Draft:
         self.drafts.append(draft)
         return draft
 
@@ -363,8 +363,9 @@ class World:
         if style == "hex":
             return f"{rng.getrandbits(64):016x}"
         if style == "uuid":
-            return f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{rng.getrandbits(12):03x}-9{rng.getrandbits(12):03x}-{rng.getrandbits(48):012x}"
-        return f"{person.first}{rng.choice(('', '.', '_'))}{person.last}{rng.randint(1, 9999)}{rng.choice('abcdefgh')}{rng.getrandbits(20):x}"
+            return uuid(rng)
+        tail = f"{rng.randint(1, 9999)}{rng.choice('abcdefgh')}{rng.getrandbits(20):x}"
+        return f"{person.first}{rng.choice(('', '.', '_'))}{person.last}{tail}"
 
     def _call(self, draft: Draft) -> Call:
         number, at, app, context = draft.number, draft.at, draft.app, draft.context

@@ -1,6 +1,7 @@
 """The generator of scenarios: the same seed is the same world, cheats are what they are said to be, and nothing gives them away that a
 detector has no business to learn."""
 
+import itertools
 import statistics
 from collections import Counter, defaultdict
 from datetime import timedelta
@@ -69,7 +70,7 @@ def test_an_unknown_family_is_refused():
 
 def test_calls_come_in_the_order_of_time_and_name_what_was_before(world):
     assert [call.number for call in world.calls] == list(range(len(world.calls)))
-    assert all(one.at <= other.at for one, other in zip(world.calls, world.calls[1:], strict=False))
+    assert all(one.at <= other.at for one, other in itertools.pairwise(world.calls))
     for call in world.calls:
         if isinstance(call, Click | Convert):
             assert isinstance(world.calls[call.refer], Refer)
@@ -185,7 +186,7 @@ def test_a_silent_partner_says_nothing_and_numbers_his_users(careless):
         silent = [call for call, label in conversions(sealed, "L6") if label.cohort == "server-only partners"]
         assert all(call.context is None for call in silent)
         numbers = [int(call.referee_id) for call in silent]
-        assert statistics.median(abs(b - a) for a, b in zip(numbers, numbers[1:], strict=False)) <= 3
+        assert statistics.median(abs(b - a) for a, b in itertools.pairwise(numbers)) <= 3
 
 
 def test_farmers_of_points_are_on_time_and_people_are_late():

@@ -60,11 +60,8 @@ def addresses(rng: Random, people: Registry, count: int) -> list[str | None]:
     style = rng.random()
     first, last = people.name()
     if style < 0.4:
-        start, step, domain = (
-            rng.randint(1, 900),
-            rng.choice((1, 1, 1, 3, 7)),
-            rng.choice(("gmail.com", "outlook.com", "mail.com", "yahoo.com")),
-        )
+        start, step = rng.randint(1, 900), rng.choice((1, 1, 1, 3, 7))
+        domain = rng.choice(("gmail.com", "outlook.com", "mail.com", "yahoo.com"))
         stem = f"{first}{rng.choice(('', '.', '_'))}{last[: rng.randint(1, len(last))]}{rng.choice(('', '.', 'x'))}"
         return [people.take(f"{stem}{start + step * place}@{domain}") for place in range(count)]
     if style < 0.5:

@@ -16,8 +16,6 @@ MISTAKEN = Label("L6", False, cohort="partners who send their own address")
 def add(world: World, rng: Random, count: int) -> None:
     people = world.registry(rng)
     merchant = world.merchant(rng, "partner")
-    server = people.hosting_ip()
-    library = rng.choice(("python-requests/2.32.3", "Guzzle/7", "okhttp/4.12.0", "axios/1.7.2"))
     made = 0
     while made < count:
         mistaken = made >= count * 0.87
@@ -34,7 +32,7 @@ def add(world: World, rng: Random, count: int) -> None:
             at += timedelta(seconds=gap)
             done = world.convert(rng, at, code, friend, MISTAKEN if mistaken else SILENT, merchant.amount(rng))
             if mistaken:
-                code.context = done.context = Context(ip=server, user_agent=library)
+                code.context = done.context = Context(ip=merchant.server, user_agent=merchant.library)
             if rng.random() < merchant.refund_share:
                 world.reverse(at + timedelta(days=rng.uniform(1, 20)), done)
             made += 1
