@@ -51,8 +51,11 @@ def loss(held: dict[str, int], score: int) -> Decimal:
     """What would be lost, by what is held and how likely it is: the queue's order. Currencies count alike, in major units,
     and a hundred points count as one; nobody here knows rates."""
     worth = sum(
-        (Decimal(minor) / 100 if asset in money.POINTS else money.to_decimal(minor, asset))
-        for asset, minor in held.items()
+        (
+            (Decimal(minor) / 100 if asset in money.POINTS else money.to_decimal(minor, asset))
+            for asset, minor in held.items()
+        ),
+        Decimal(0),
     )
     return min((worth * score / 100).quantize(Decimal("0.01")), Decimal(10) ** 17)
 
