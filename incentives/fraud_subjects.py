@@ -57,6 +57,9 @@ class Users:
             )
         return found
 
+    def people(self, app: App, ids: Sequence[str]) -> set[str]:
+        return set(ids)
+
     def hold(self, app: App, ids: Sequence[str], *, actor: str) -> list[Effect]:
         held = withholding.hold(app, ids)
         person_holds.note(app, ids)
@@ -166,6 +169,9 @@ class Events:
             )
             for activity in activities
         }
+
+    def people(self, app: App, ids: Sequence[str]) -> set[str]:
+        return set(self._users(app, ids))
 
     def hold(self, app: App, ids: Sequence[str], *, actor: str) -> list[Effect]:
         users = self._users(app, ids)

@@ -36,17 +36,20 @@ WITH redemption AS (
   INSERT INTO marketplace_redemption (id, app_id, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
     promotion_id, code, code_key, took_stock, coin_transfer_id, token_transfer_id, owed_minor, currency, on_expiry,
     order_reference, reason, settled_by, redeemed_at, expires_at)
-  SELECT id, %(app_id)s, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
+  SELECT id, %(app_id)s::text, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
     promotion_id, code, code_key, took_stock, coin_transfer_id, token_transfer_id, owed_minor, currency, on_expiry,
     '', '', '', redeemed_at, expires_at
   FROM json_to_recordset(%(redemption)s::json) AS r(id text, business_app_id text, listing_id text, user_id text, status text,
     coin_cost bigint, token_cost bigint, promotion_id text, code text, code_key text, took_stock bool, coin_transfer_id text,
     token_transfer_id text, owed_minor bigint, currency text, on_expiry text, redeemed_at timestamptz, expires_at timestamptz)
+  -- asked here, once the wallet is locked: whoever puts the user on hold waits for it too
+  WHERE NOT EXISTS (SELECT FROM incentives_standing s WHERE s.app_id = %(app_id)s::text AND s.user_id = r.user_id AND s.on_hold)
+  RETURNING id
 ),
 {redemptions.WRITE_ENTRIES},
 {ledger.WRITE},
 {events.INSERT}
-SELECT 1
+SELECT count(*) FROM redemption
 """
 
 
@@ -178,8 +181,11 @@ def _out_of_stock() -> Conflict:
 
 def _write(params: dict) -> None:
     try:
-        sql.execute(_WRITE, params)
+        (made,) = sql.row(_WRITE, params)
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) == "marketplace_code_unique":
             raise Overtaken from error
         raise
+    if not made:
+        # all of the above is rolled back by this refusal
+        raise Conflict("on_hold", "This user is in review, and cannot spend until it is decided.")

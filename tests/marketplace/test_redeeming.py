@@ -2,7 +2,7 @@
 
 import pytest
 
-from incentives import ledger
+from incentives import ledger, withholding
 from marketplace import profiles
 from marketplace.models import ListingCode, ListingStock, Profile, Redemption, SettlementEntry
 from tests.cast import at_once
@@ -74,6 +74,15 @@ def test_each_refusal_has_its_code_and_moves_nothing(himal, cafe, coffee, rival)
 def test_an_unverified_business_is_refused_by_its_own_code(himal, rival):
     business(rival, verified=False)
     assert redeem(himal, listing(rival))["code"] == "business_not_verified"
+
+
+def test_who_is_in_review_spends_nothing(himal, coffee):
+    withholding.hold(himal.app, ["asha"])
+    refused = redeem(himal, coffee)
+    assert (refused.status, refused["code"]) == (409, "on_hold")
+    assert coins(himal) == 100 and not Redemption.objects.exists() and not SettlementEntry.objects.exists()
+    withholding.release(himal.app, ["asha"], cause="case_1")
+    assert redeem(himal, coffee).status == 201
 
 
 @pytest.mark.parametrize(
