@@ -13,6 +13,9 @@ from .models import Badge, Grant
 from .plan import Plan, read
 from .rulemaking import amending, for_old_users
 
+RESERVED = "user"
+"""In the API's addresses, ``/badges/user/{userId}`` is who holds which."""
+
 
 def face(badge: Badge) -> dict:
     return _rules(badge) | {"createdAt": clock.iso(badge.created_at), "updatedAt": clock.iso(badge.updated_at)}
@@ -42,8 +45,10 @@ def get(app: App, key: str) -> Badge:
 def create(app: App, values: dict, *, actor: str = "", **for_whom: bool) -> dict:
     """A new badge; answers its face. ``for_whom``: ``preview`` or ``backfill``, see :func:`rulemaking.for_old_users`.
 
-    Raises ``Conflict`` ``badge_exists``; ``InvalidInput`` for criteria of an unknown action.
+    Raises ``Conflict`` ``badge_exists``; ``InvalidInput`` for criteria of an unknown action, and for the key ``user``.
     """
+    if values["key"] == RESERVED:
+        raise InvalidInput({"key": ["Is reserved."]})
 
     def change():
         with amending(app) as amendment:

@@ -6,7 +6,6 @@ from rest_framework.response import Response
 from incenta.api.fields import Text, Truth, UserId
 from incenta.api.lists import FilterSet, ListView, TruthFilter
 from incenta.api.views import ApiView
-from incenta.errors import InvalidInput
 from incenta.serializers import Serializer
 from incentives import badges
 from incentives.models import Badge, Grant
@@ -99,8 +98,6 @@ class Badges(ListView):
 
     def post(self, request):
         values, asked = BadgeInput.split(request.data)
-        if values["key"] == "user":  # the address of what users hold
-            raise InvalidInput({"key": ["Is reserved."]})
         made = badges.create(request.app, values, actor=request.api_key.pk, **asked)
         return Response(made, status=200 if asked["preview"] else 201)
 

@@ -13,7 +13,7 @@ from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.api_form import ApiForm, Count
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import AppPage
-from incenta.errors import DomainError, InvalidInput, NotFound
+from incenta.errors import DomainError, NotFound
 from incentives import badges
 from incentives.api.badges import COUNTED, AwardInput, BadgeChanges, BadgeInput
 from incentives.models import Badge, Grant
@@ -151,8 +151,6 @@ class BadgeForm(RuleForm):
             self.add_error(name, str(sentence).removeprefix("actionKey: ").removeprefix("count: "))
 
     def checked(self, body: dict) -> dict:
-        if body.get("key") == "user":  # in the API's addresses, that is who holds which
-            raise InvalidInput({"key": ["Is reserved."]})
         return (BadgeInput if self.rule is None else BadgeChanges).split(body)[0]
 
 
