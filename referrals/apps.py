@@ -7,6 +7,8 @@ class ReferralsConfig(AppConfig):
     verbose_name = "Referrals"
 
     def ready(self) -> None:
+        from . import fraud_subjects
         from .causes import tell_the_ledger
 
         tell_the_ledger()
+        fraud_subjects.register()

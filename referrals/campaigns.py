@@ -45,6 +45,8 @@ FIELDS: dict[str, str] = {
     "fraudMode": "fraud_mode",
     "holdAt": "hold_at",
     "blockAt": "block_at",
+    "fraudDeadlineHours": "fraud_deadline_hours",
+    "fraudDeadlineOutcome": "fraud_deadline_outcome",
 }
 """The fields of a campaign: as the API spells them → as the model does."""
 _SPELLING = {ours: theirs for theirs, ours in FIELDS.items()}
@@ -230,6 +232,10 @@ def _check(campaign: Campaign) -> None:
         refuse("landing_url", "Must be an http or https address.")
     if campaign.block_at < campaign.hold_at:
         refuse("block_at", "Must not be under the score from which rewards are held.")
+    if campaign.fraud_deadline_hours is not None and campaign.fraud_deadline_outcome is None:
+        refuse("fraud_deadline_outcome", "Say what becomes of what nobody decided in time: RELEASE or REJECT.")
+    if campaign.fraud_deadline_hours is None and campaign.fraud_deadline_outcome is not None:
+        refuse("fraud_deadline_outcome", "Only a deadline has an outcome: say after how many hours, or send null.")
     if wrong:
         raise InvalidInput(wrong)
 

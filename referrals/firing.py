@@ -11,7 +11,7 @@ from incentives.models import Action
 from incentives.referring_actions import Firing
 
 from . import rewarding
-from .models import Conversion, Referral
+from .models import Click, Conversion, Referral
 from .models.conversion import ConversionStatus
 
 TYPES = {
@@ -49,6 +49,62 @@ def _firing(event: Event, referral: Referral) -> Firing:
     metadata = {name: data[name] for name in named if data.get(name) is not None}
     moment = clock.parse(at, "at") if at else event.occurred_at
     return Firing(TYPES[event.type], cause, referral.referrer_id, moment, metadata)
+
+
+def make_good(
+    app: App,
+    *,
+    conversions: Iterable[Conversion] = (),
+    referrals: Iterable[Referral] = (),
+    clicks: Iterable[Click] = (),
+) -> int:
+    """Fires what was not fired while these were held, after a review has cleared them; answers how many events were recorded.
+
+    What fired before fires no more. In the caller's transaction, which has locked the referrers' wallets; ``conversions`` are
+    fetched with their referrals, and ``clicks`` are of ``referrals``.
+    """
+    codes = {referral.pk: referral for referral in referrals}
+    firings = [
+        Firing(
+            Action.Type.REFERRAL_CODE_GENERATE,
+            each.pk,
+            each.referrer_id,
+            each.created_at,
+            {"referralId": each.pk, "referralCode": each.code, "campaignId": each.campaign_id},
+        )
+        for each in codes.values()
+    ]
+    for click in clicks:
+        named = {
+            "referralId": click.referral_id,
+            "referralCode": codes[click.referral_id].code,
+            "campaignId": click.campaign_id,
+            "clickId": click.pk,
+        } | ({"refereeId": click.referee_id} if click.referee_id is not None else {})
+        referrer_id = codes[click.referral_id].referrer_id
+        firings.append(Firing(Action.Type.REFERRAL_CLICK, click.pk, referrer_id, click.clicked_at, named))
+    firings += [
+        Firing(
+            Action.Type.REFERRAL_REFEREE_ACTION,
+            each.pk,
+            each.referrer_id,
+            each.converted_at,
+            {
+                "referralId": each.referral_id,
+                "referralCode": each.referral.code,
+                "campaignId": each.campaign_id,
+                "conversionId": each.pk,
+                "refereeId": each.referee_id,
+            },
+        )
+        for each in conversions
+    ]
+    return referring_actions.fire(app, firings, standing=standing)
+
+
+def fired(app: App, causes: Iterable[str]) -> set[str]:
+    """Of these conversions, those whose actions have given something to the referrer."""
+    return set(app.activities.filter(cause__in=list(causes)).values_list("cause", flat=True))
 
 
 def standing(app: App, conversion_ids: list[str]) -> dict[str, taking_back.Worth | None]:

@@ -1,6 +1,6 @@
 """Taking a conversion back, in full or in part: only compensating entries, nothing deleted, and nothing taken twice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from incenta import clock, events, money
@@ -60,9 +60,36 @@ def reverse(
     """Takes back ``amount`` of what was converted (major units; ``None``: all that is left) and answers every effect.
 
     After any number of partial reversals each reward is worth its original amount × (1 − reversed ÷ converted), rounded half up.
-    Reversing what is wholly reversed changes nothing. ``preview`` answers the same and writes nothing.
+    Reversing what is wholly reversed changes nothing, but that it takes back what a review left with whom it was paid to.
+    ``preview`` answers the same and writes nothing.
     Raises ``NotFound`` ``conversion_not_found``; ``InvalidInput`` for more than was converted.
     """
+    return take_back(app, conversion_id, reason=reason, amount=amount, preview=preview, actor=actor).answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """What came of a taking back."""
+
+    answer: dict
+    takings: list[Taking] = field(default_factory=list)
+    left: list[Reward] = field(default_factory=list)
+    """Rewards that are PAID and were left alone."""
+    points: list[dict] = field(default_factory=list)
+    """What the incentive engine takes back."""
+
+
+def take_back(
+    app: App,
+    conversion_id: str,
+    *,
+    reason: str,
+    amount: object = None,
+    preview: bool = False,
+    leaves_paid: bool = False,
+    actor: str = "",
+) -> Reversed:
+    """``reverse``, for whoever needs its parts. ``leaves_paid``: what was paid stays with whom it was paid to, and is named."""
     with transaction_joined():
         # the referrer's wallet too where he earned nothing: it is the lock that his conversions queue for
         people = app.conversions.filter(pk=conversion_id).values_list("referrer_id", "rewards__user_id")
@@ -71,12 +98,13 @@ def reverse(
         if conversion is None:
             raise NotFound("conversion_not_found", "Conversion not found.")
         now = clock.now(app)
-        if conversion.status == ConversionStatus.REVERSED and amount is None:
-            return _answer(conversion, 0, [], preview)
+        was_whole = conversion.status == ConversionStatus.REVERSED and amount is None
         back = _amount_back(conversion, amount)
         total = conversion.reversed_minor + back
         wholly = amount is None or total == conversion.amount_minor
-        takings = _plan(app, conversion, total if not wholly else None)
+        takings, left = _plan(app, conversion, total if not wholly else None, leaves_paid)
+        if was_whole and not takings:
+            return Reversed(_answer(conversion, 0, [], preview), left=left)
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
         _move(app, wallets, takings, now)
         # what the conversion set off in the incentive engine, in the same wallets and by the same rule
@@ -91,7 +119,7 @@ def reverse(
         effects = [taking.face() for taking in takings] + points.effects
         conversion.reversed_minor, conversion.status = total, after
         if preview:
-            return _answer(conversion, back, effects, preview)
+            return Reversed(_answer(conversion, back, effects, preview), takings, left, points.effects)
         points.write()
         conversion.save(update_fields=["reversed_minor", "status"])
         told = [_record(app, conversion, back, reason, effects, actor, now)]
@@ -110,11 +138,11 @@ def reverse(
                     )
                 )
             _apply(app, taking, reason, now)
-        _count(app, conversion, was, wholly, takings)
+        _count(app, conversion, was, wholly, takings, left)
         if wholly:
-            _settle_referral(app, conversion)
+            settle_referral(app, conversion)
         events.write(told)
-        return _answer(conversion, back, effects, preview)
+        return Reversed(_answer(conversion, back, effects, preview), takings, left, points.effects)
 
 
 def _amount_back(conversion: Conversion, amount: object) -> int:
@@ -135,9 +163,9 @@ def _amount_back(conversion: Conversion, amount: object) -> int:
     return back
 
 
-def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
-    """What each reward loses when ``total`` of the conversion is reversed (``None``: all of it)."""
-    takings = []
+def _plan(app: App, conversion: Conversion, total: int | None, leaves_paid: bool) -> tuple[list[Taking], list[Reward]]:
+    """What each reward loses when ``total`` of the conversion is reversed (``None``: all of it), and which are left alone."""
+    takings, left = [], []
     # after the conversion's lock: claims and payouts of these rewards queue for the same wallets
     for reward in app.rewards.select_for_update().filter(conversion=conversion).order_by("id"):
         if reward.status == RewardStatus.CANCELLED:
@@ -146,8 +174,11 @@ def _plan(app: App, conversion: Conversion, total: int | None) -> list[Taking]:
         taken = reward.worth_minor - worth
         ends = worth == 0 and reward.status != RewardStatus.PAID
         if taken or ends:
-            takings.append(Taking(reward, taken, RewardStatus.CANCELLED if ends else reward.status))
-    return takings
+            if leaves_paid and reward.status == RewardStatus.PAID:
+                left.append(reward)
+            else:
+                takings.append(Taking(reward, taken, RewardStatus.CANCELLED if ends else reward.status))
+    return takings, left
 
 
 def _move(app: App, wallets: ledger.Wallets, takings: list[Taking], now) -> None:
@@ -239,10 +270,13 @@ def _record(app: App, conversion: Conversion, back: int, reason: str, effects: l
     )
 
 
-def _count(app: App, conversion: Conversion, was: str, wholly: bool, takings: list[Taking]) -> None:
-    """The figures: a counted conversion's rewards lose worth; a wholly reversed one is no longer counted at all."""
+def _count(app: App, conversion: Conversion, was: str, wholly: bool, takings: list[Taking], left: list[Reward]) -> None:
+    """The figures: a counted conversion's rewards lose worth; a wholly reversed one is no longer counted at all, nor is what of it
+    was left alone."""
     counted = was == ConversionStatus.CONVERTED
     by_asset: dict[str, int] = {}
+    for reward in left if wholly else []:
+        by_asset[reward.asset] = by_asset.get(reward.asset, 0) + reward.worth_minor
     for taking in takings:
         by_asset[taking.reward.asset] = by_asset.get(taking.reward.asset, 0) + taking.minor
     asset = conversion.reward_asset
@@ -261,7 +295,7 @@ def _count(app: App, conversion: Conversion, was: str, wholly: bool, takings: li
         )
 
 
-def _settle_referral(app: App, conversion: Conversion) -> None:
+def settle_referral(app: App, conversion: Conversion) -> None:
     """A code whose only conversion is gone is as it was before: clicked, or pending."""
     others = app.conversions.filter(referral_id=conversion.referral_id, status=ConversionStatus.CONVERTED).exists()
     if not others:

@@ -59,6 +59,8 @@ class Rules:
     fraud_mode: str
     hold_at: int
     block_at: int
+    due_hours: int | None
+    due_outcome: str | None
     zone: ZoneInfo
 
     @classmethod
@@ -120,6 +122,8 @@ class Rules:
             fraud_mode=campaign.fraud_mode,
             hold_at=campaign.hold_at,
             block_at=campaign.block_at,
+            due_hours=campaign.fraud_deadline_hours,
+            due_outcome=campaign.fraud_deadline_outcome,
             zone=ZoneInfo(campaign.app.timezone),
         )
 

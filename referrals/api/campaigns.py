@@ -4,6 +4,7 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from fraud.models import Deadline
 from incenta import clock
 from incenta.api.fields import Moment, MoneyNumber, Text, Truth, WholeNumber
 from incenta.api.lists import FilterSet, ListView
@@ -84,6 +85,8 @@ class CampaignInput(Serializer):
     fraud_mode = serializers.ChoiceField(choices=FraudMode.choices, required=False)
     hold_at = WholeNumber(min_value=1, max_value=100, required=False)
     block_at = WholeNumber(min_value=1, max_value=100, required=False)
+    fraud_deadline_hours = WholeNumber(min_value=1, max_value=8_760, required=False, allow_null=True)
+    fraud_deadline_outcome = serializers.ChoiceField(choices=Deadline.choices, required=False, allow_null=True)
 
     RENAMED = {"status": "declared_status", "start_date": "start_at", "end_date": "end_at"}
 

@@ -69,6 +69,8 @@ CAMPAIGN = Face(
         "fraudMode": _first("hold", FraudMode.values),
         "holdAt": 50,
         "blockAt": 80,
+        "fraudDeadlineHours": Nullable(72),
+        "fraudDeadlineOutcome": Nullable(Choice("RELEASE", "REJECT")),
         "ruleVersion": 1,
         "createdAt": AT,
         "updatedAt": AT,

@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
+from fraud.models import Deadline
 from incenta import clock
 from incenta.accounts.forms import currency_choices
 from incenta.errors import InvalidInput
@@ -118,6 +119,10 @@ class CampaignForm(forms.Form):
     fraud_mode = forms.ChoiceField(label="Suspicious conversions", choices=FraudMode.choices, initial=FraudMode.HOLD)
     hold_at = _count("Hold from risk score")
     block_at = _count("Block from risk score")
+    fraud_deadline_hours = _count("Hours to decide what is held", "Empty: it waits until somebody decides.")
+    fraud_deadline_outcome = forms.ChoiceField(
+        label="After that", choices=[("", "It waits"), *Deadline.choices], required=False
+    )
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
     AMOUNTS = (
@@ -136,6 +141,7 @@ class CampaignForm(forms.Form):
         "reward_expiration_days",
         "hold_at",
         "block_at",
+        "fraud_deadline_hours",
     )
     CHOICES = (
         "referral_type",
@@ -223,6 +229,7 @@ class CampaignForm(forms.Form):
         for name, theirs in (("start_at", "startDate"), ("end_at", "endDate")):
             body[theirs] = clock.iso(told[name]) if told.get(name) else None
         body |= {"codePrefix": told.get("code_prefix", ""), "landingUrl": told.get("landing_url", "")}
+        body["fraudDeadlineOutcome"] = told.get("fraud_deadline_outcome") or None
         body["discount"] = (
             {"type": told["discount_type"], "value": _number(told.get("discount_value") or "")}
             if told.get("discount_type")
@@ -303,6 +310,7 @@ def initial_of(campaign: Campaign) -> dict:
         "end_at",
         "code_prefix",
         "landing_url",
+        "fraud_deadline_outcome",
     ):
         shown[name] = getattr(campaign, name)
     if campaign.discount:

@@ -172,6 +172,12 @@ def facts(campaign: Campaign) -> list[tuple[str, object]]:
         ("Claim within", _days(campaign.claim_within_days)),
         ("A claimed code is good for", _days(campaign.reward_expiration_days)),
         ("Suspicious conversions", f"{campaign.get_fraud_mode_display()}, from a risk score of {campaign.hold_at}"),
+        (
+            "What is held and not decided",
+            None
+            if campaign.fraud_deadline_hours is None
+            else f"{campaign.get_fraud_deadline_outcome_display()} after {campaign.fraud_deadline_hours} hours",
+        ),
     ]
     return [(label, value) for label, value in told if value is not None]
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
+from fraud.models import Deadline
 from incenta.accounts.models import App
 from incenta.events.models import OrderedJSONField
 from incenta.ids import IdField
@@ -112,6 +113,12 @@ class Campaign(models.Model):
     fraud_mode = models.CharField(max_length=8, choices=FraudMode.choices, default=FraudMode.HOLD)
     hold_at = models.PositiveSmallIntegerField(default=50, help_text="Risk score from which what was earned is held.")
     block_at = models.PositiveSmallIntegerField(default=80, help_text="Risk score from which mode block refuses.")
+    fraud_deadline_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="After so long nobody need decide what is held any more; none: it waits."
+    )
+    fraud_deadline_outcome = models.CharField(
+        max_length=7, choices=Deadline.choices, null=True, blank=True, help_text="What becomes of it then."
+    )
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -120,6 +127,13 @@ class Campaign(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["app", "-created_at", "-id"], name="campaign_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(fraud_deadline_hours=None, fraud_deadline_outcome=None)
+                | Q(fraud_deadline_hours__isnull=False, fraud_deadline_outcome__isnull=False),
+                name="campaign_deadline_has_outcome",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -95,7 +95,12 @@ class Reward(models.Model):
             models.UniqueConstraint(
                 fields=["app", "code_key"], condition=Q(code_key__isnull=False), name="reward_code_unique"
             ),
-            models.UniqueConstraint(fields=["app", "conversion", "side", "level"], name="reward_once"),
+            # a rejection that is undone makes a new reward beside the cancelled one
+            models.UniqueConstraint(
+                fields=["app", "conversion", "side", "level"],
+                condition=~Q(status="CANCELLED"),
+                name="reward_stands_once",
+            ),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="reward_amount_positive"),
             models.CheckConstraint(
                 condition=Q(reversed_minor__gte=0, reversed_minor__lte=F("amount_minor")), name="reward_reversed_within"

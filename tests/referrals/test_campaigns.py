@@ -40,6 +40,8 @@ FULL = {
     "fraudMode": "block",
     "holdAt": 40,
     "blockAt": 75,
+    "fraudDeadlineHours": 72,
+    "fraudDeadlineOutcome": "RELEASE",
 }
 PLAIN = {"name": "Friends", "status": "ACTIVE", "rewardModel": "FIXED", "rewardValue": 5, "currency": "USD"}
 
@@ -75,7 +77,8 @@ def test_a_name_and_a_value_are_enough(himal):
         "maxRewardsPerReferrer": None, "firstTimeUserOnly": True, "startDate": None, "endDate": None,
         "conversionWindowDays": None, "holdDays": 0, "claimWithinDays": None, "rewardExpirationDays": None,
         "codePrefix": "", "codeFormat": "RANDOM", "landingUrl": "", "fulfillmentType": "MANUAL", "discount": None,
-        "fraudMode": "hold", "holdAt": 50, "blockAt": 80, "ruleVersion": 1, "createdAt": 0, "updatedAt": 0,
+        "fraudMode": "hold", "holdAt": 50, "blockAt": 80,
+        "fraudDeadlineHours": None, "fraudDeadlineOutcome": None, "ruleVersion": 1, "createdAt": 0, "updatedAt": 0,
     }  # fmt: skip
 
 
@@ -307,6 +310,10 @@ CANNOT_BE_MEANT = [
     ({"holdAt": 60, "blockAt": 50}, ["blockAt"]),
     ({"holdAt": 0}, ["holdAt"]),
     ({"blockAt": 101}, ["blockAt"]),
+    ({"fraudDeadlineHours": 0, "fraudDeadlineOutcome": "REJECT"}, ["fraudDeadlineHours"]),
+    ({"fraudDeadlineHours": 24}, ["fraudDeadlineOutcome"]),
+    ({"fraudDeadlineOutcome": "REJECT"}, ["fraudDeadlineOutcome"]),
+    ({"fraudDeadlineHours": 24, "fraudDeadlineOutcome": "KEEP"}, ["fraudDeadlineOutcome"]),
     ({"name": ""}, ["name"]),
     ({"name": "N" * 121}, ["name"]),
     ({"name": 5}, ["name"]),
