@@ -38,7 +38,6 @@ class Book:
     settings: Settings
     by_campaign: Mapping[str, Weights]
     """Campaign's id → its own weights; "" → the app's."""
-    lists_version: int
     lists: Matcher
     muted: Muted
 
@@ -48,6 +47,8 @@ class Book:
 
 
 _kept: dict[str, Book] = {}
+_lists: dict[str, tuple[int, Matcher]] = {}
+"""Beside the books: lists may be long, and other things change oftener."""
 _lock = Lock()
 _MOST_KEPT: Final = 1_000
 
@@ -77,6 +78,7 @@ def fresh(app: App) -> Book:
     with _lock:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
+            _lists.clear()
         _kept[app.pk] = book
     return book
 
@@ -93,17 +95,21 @@ def _version(app: App) -> int:
 
 def _read(app: App) -> Book:
     row = FraudSettings.objects.filter(app=app).first() or FraudSettings(app=app)
-    before = _kept.get(app.pk)
-    same_lists = before is not None and before.lists_version == row.lists_version
     return Book(
         app_id=app.pk,
         version=row.version,
         settings=Settings(row.coin_hold_at, row.watch_at, row.two_person, row.sample_per_thousand),
         by_campaign=_weights(app),
-        lists_version=row.lists_version,
-        lists=before.lists if same_lists else Matcher.read(app),
+        lists=_lists_at(app, row.lists_version),
         muted=Muted.read(app),
     )
+
+
+def _lists_at(app: App, version: int) -> Matcher:
+    found = _lists.get(app.pk)
+    if found is None or found[0] != version:
+        found = _lists[app.pk] = (version, Matcher.read(app))
+    return found[1]
 
 
 def _weights(app: App) -> dict[str, Weights]:
