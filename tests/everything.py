@@ -127,15 +127,18 @@ def market_of_everything(who: Caller, name: str, user: str) -> Names:
 
 
 def partner_of(who: Caller) -> Caller:
-    """Another app of the same merchant, in the same world: live or sandbox."""
-    partner = App.objects.filter(name=f"Partner of {who.app.pk}").first()
-    if partner is None:
-        partner = App.objects.create(merchant=who.app.merchant, name=f"Partner of {who.app.pk}")
-        if who.app.is_sandbox:
-            live = App.objects.create(merchant=who.app.merchant, name="Live partner")
-            partner.sandbox_of = live
-            partner.save()
-    return caller(partner)
+    """Another app of the same merchant, in the same world: live or sandbox. One key serves it for good."""
+    if who.app.pk in _partners:
+        return _partners[who.app.pk]
+    partner = App.objects.create(merchant=who.app.merchant, name=f"Partner of {who.app.name}")
+    if who.app.is_sandbox:
+        partner.sandbox_of = App.objects.create(merchant=who.app.merchant, name="Live partner")
+        partner.save()
+    found = _partners[who.app.pk] = caller(partner)
+    return found
+
+
+_partners: dict[str, Caller] = {}
 
 
 PREFIXES = {
