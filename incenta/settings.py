@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "incenta.dashboard.middleware.DashboardMiddleware",
+    "incenta.dashboard.middleware.LargestBodyMiddleware",
 ]
 ROOT_URLCONF = "incenta.urls"
 WSGI_APPLICATION = "incenta.wsgi.application"

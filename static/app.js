@@ -53,6 +53,24 @@ document.addEventListener("click", async event => {
   try { await navigator.clipboard.writeText(text); say("Copied"); } catch { say("This browser does not allow copying; please select the text."); }
 });
 
+// Bulk: how many are chosen, and all of the page at once.
+document.addEventListener("change", event => {
+  const form = event.target.closest("[data-bulk]");
+  if (!form) return;
+  const boxes = [...form.querySelectorAll("input[name=id]")];
+  if (event.target.matches("[data-check-all]")) for (const box of boxes) box.checked = event.target.checked;
+  const told = form.querySelector("[data-selected]"), chosen = boxes.filter(box => box.checked).length;
+  told.dataset.rest ??= told.textContent;
+  told.textContent = chosen ? `${chosen} selected` : told.dataset.rest;
+});
+
+document.addEventListener("change", event => { // said before it travels; the server refuses it too
+  const most = Number(event.target.dataset?.largest), file = event.target.files?.[0];
+  if (!most || !file || file.size <= most) return;
+  event.target.value = "";
+  say(`${file.name} is over ${most / 1048576} MB: please send it in parts.`);
+});
+
 document.addEventListener("submit", event => {
   if (event.target.matches("[data-theme-toggle]")) {
     event.preventDefault();

@@ -3,9 +3,13 @@
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.http import HttpResponseBadRequest
+from django.shortcuts import render
 from django.utils import timezone
 
 THEMES = ("light", "dark")
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes that a page's form may send: more than the largest upload that a page takes, so that the page can say so itself."""
 
 
 class DashboardMiddleware:
@@ -28,6 +32,27 @@ class DashboardMiddleware:
         )
         with timezone.override(_zone(zone)):
             return self.get_response(request)
+
+
+class LargestBodyMiddleware:
+    """Refuses a body over ``LARGEST_BODY`` by its announced length, before anything reads it: not into memory, not onto disk.
+
+    It stands last, so that its page looks like the others; views and the check of CSRF tokens, which read bodies, come after it.
+    A body whose length is not announced is not read at all by Django.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdecimal()):
+            return HttpResponseBadRequest("Content-Length is not a number.", content_type="text/plain")
+        if int(length) > LARGEST_BODY:
+            response = render(request, "413.html", {"largest": LARGEST_BODY // 1024 // 1024}, status=413)
+            response["Connection"] = "close"
+            return response
+        return self.get_response(request)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -49,13 +49,15 @@ def words_of(listed: str) -> list[str]:
 
 class ListingForm(RuleForm):
     title = text(placeholder="A coffee and a slice of cake")
-    description = forms.CharField(max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
+    description = forms.CharField(max_length=2000, widget=forms.Textarea(attrs={"rows": 3, "class": "i-prose"}))
     category = text(placeholder="Food and drink", longest=60)
     image_url = address("Address of a picture")
     discount_type = forms.ChoiceField(label="The code gives", choices=DISCOUNTS)
     discount_value = Rate(label="How much off", empty=None)
     terms = forms.CharField(
-        max_length=4000, help_text="What users read before they redeem.", widget=forms.Textarea(attrs={"rows": 3})
+        max_length=4000,
+        help_text="What users read before they redeem.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "i-prose"}),
     )
     coin_cost = Count(label="Coins")
     token_cost = Count(label="Tokens")

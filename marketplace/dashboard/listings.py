@@ -15,7 +15,7 @@ from incenta.dashboard.pages import Action as Button
 from incenta.dashboard.pages import AppPage
 from incentives.dashboard.rule_form import RuleForm, RuleFormPage
 from marketplace import listings, profiles
-from marketplace.models import Listing, ListingStock, RedemptionStatus
+from marketplace.models import Listing, ListingStock, Redemption, RedemptionStatus
 
 from . import words
 from .listing_form import ListingForm
@@ -143,11 +143,12 @@ class ListingPage(AppPage):
         return self.page(context)
 
 
-def said_briefly(redemption) -> dict:
+def said_briefly(redemption: Redemption) -> dict:
+    is_owed = redemption.owed_minor and redemption.status in (RedemptionStatus.PENDING, RedemptionStatus.FULFILLED)
     return {
         "redemption": redemption,
         "spent": words.paid(redemption.coin_cost, redemption.token_cost),
-        "owed": money.display(redemption.owed_minor, redemption.currency) if redemption.owed_minor else "",
+        "owed": money.display(redemption.owed_minor, redemption.currency) if is_owed else "",
     }
 
 

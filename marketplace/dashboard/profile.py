@@ -28,14 +28,14 @@ class ProfileForm(RuleForm):
     description = forms.CharField(
         max_length=2000,
         help_text="A sentence or two that other apps' users read.",
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3, "class": "i-prose"}),
     )
     category = text(placeholder="Food and drink", longest=60)
     country = text(placeholder="NP", longest=2, help_text="Two letters. Empty: not in one country.")
     url = address("Web address")
     logo_url = address("Address of the logo")
     contact_email = forms.CharField(
-        label="Contact",
+        label="E-mail",
         max_length=254,
         help_text="For the operator and your partners; never public.",
         widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "partners@cafe.example"}),
@@ -48,6 +48,9 @@ class ProfileForm(RuleForm):
         ("Where to find you", "", ("url", "logo_url")),
         ("Contact", "", ("contact_email",)),
     )
+
+    def sent(self) -> dict:
+        return super().sent() | {"country": (self.cleaned_data.get("country") or "").upper()}
 
     def checked(self, body: dict) -> dict:
         return (ProfileInput if self.rule is None else ProfileChanges).parse(body)
