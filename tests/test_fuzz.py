@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from incenta.api.schema import description
+from marketplace import profiles
 from tests.cast import Caller
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,12 @@ def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
     conversion = himal.convert(code)
     webhook = himal.post("/webhooks", {"url": "https://example.com/hook", "events": ["*"]})["id"]
     himal.post("/incentives/actions", {"key": "signed_up", "name": "Signed up", "type": "STANDARD", "xp": 5})
+    market = "/incentives/marketplace"
+    business = profiles.verify(himal.post(f"{market}/profile", {"name": "Café Mitra"})["id"]).pk
+    himal.patch(f"{market}/settings", {"joined": True})
+    himal.post("/incentives/adjustments", {"userId": "asha", "coins": 100, "reason": "Thanks"})
+    listing = himal.post(f"{market}/listings", {"title": "Tea", "coinCost": 5})["id"]
+    winter = {"listingId": listing, "percentOff": 20, "endsAt": "2099-01-01T00:00:00Z"}
     real = {
         "campaignId": campaign,
         "code": code,
@@ -77,6 +84,10 @@ def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
         "referrerId": "asha",
         "refereeId": "bikram",
         "key": "signed_up",
+        "businessId": business,
+        "listingId": listing,
+        "promotionId": himal.post(f"{market}/promotions", winter)["id"],
+        "redemptionId": himal.post(f"{market}/redeem", {"userId": "asha", "listingId": listing})["redemptionId"],
         "actionKey": "signed_up",
         "after": himal.get("/events")["pagination"]["after"],
     }

@@ -8,7 +8,9 @@ import pytest
 from django.urls import get_resolver
 from drf_spectacular.validation import validate_schema
 
+from fraud import backtesting
 from incenta.api.schema import description
+from marketplace import profiles
 from tests.cast import Answer
 from tests.test_house import routes
 
@@ -240,8 +242,70 @@ def test_a_whole_programme_answers_as_described(checked, described):
     everything = {
         operation["operationId"]
         for _, _, operation in operations(described)
-        if operation["tags"][0] not in ("incentives", "openapi.json")
+        if operation["tags"][0] not in ("incentives", "fraud", "openapi.json")
     }
+    assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
+
+
+MARKET = "/v1/incentives/marketplace/"
+
+
+def test_the_marketplace_answers_as_described(checked, described):
+    market = MARKET.removeprefix("/v1")
+
+    def asked(method: str, path: str, body: object = None) -> Answer:
+        return checked(method, market + path, body)
+
+    for path in ("profile", "settings", "public/listings", "redemptions"):
+        asked("GET", path)
+    assert asked("POST", "listings", {"title": "Tea", "coinCost": 1}).status == 409
+    business = asked("POST", "profile", {"name": "Café Mitra"})["id"]
+    profiles.verify(business)
+    asked("PATCH", "profile", {"url": "https://mitra.example.com"})
+    profiles.verify(business)
+    tea = {"title": "Tea", "coinCost": 10, "inventory": 5, "maxPerUser": 5, "validDays": 30, "coinRate": 0.01}
+    listing = asked("POST", "listings", tea | {"discount": {"type": "PERCENTAGE", "value": 20}})["id"]
+    spare = asked("POST", "listings", {"title": "Cake", "tokenCost": 1, "endsAt": "2099-01-01T00:00:00Z"})["id"]
+    asked("PATCH", f"listings/{listing}", {"lowStockAt": 5, "countries": ["NP"]})
+    for preview in (True, False):
+        asked("POST", f"listings/{spare}/codes", {"csv": "code\nA-1\nA-1\nA-2\n", "preview": preview})
+    asked("POST", f"listings/{spare}/codes", {"codes": ["=1+1"], "preview": True})
+    winter = {"listingId": listing, "percentOff": 20, "endsAt": "2099-01-01T00:00:00Z"}
+    promotion = asked("POST", "promotions", winter)["id"]
+    redeem = {"listingId": listing, "userId": "asha"}
+    assert asked("POST", "redeem", redeem)["code"] == "marketplace_not_joined"
+    asked("PATCH", "settings", {"joined": True, "allowedBusinesses": [business], "maxPerCoin": 0.02})
+    assert asked("POST", "redeem", redeem)["code"] == "insufficient_balance"
+    checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": 100, "tokens": 5, "reason": "Thanks"})
+    first, second = asked("POST", "redeem", redeem), asked("POST", "redeem", redeem)
+    asked("GET", f"redemptions/{first['redemptionId']}")
+    asked("PATCH", f"redemptions/{first['redemptionId']}", {"status": "FULFILLED", "orderReference": "order_1"})
+    asked("PATCH", f"redemptions/{second['redemptionId']}", {"status": "CANCELLED", "reason": "tested"})
+    assert asked("PATCH", f"redemptions/{first['redemptionId']}", {"status": "CANCELLED"}).status == 409
+    for path in (
+        "profile",
+        "settings",
+        "listings?limit=1",
+        f"listings/{listing}",
+        "listings/none",
+        "promotions",
+        f"promotions/{promotion}",
+        "public/listings?maxCoins=8",
+        "public/listings?cursor=&limit=1",
+        f"public/listings/{listing}",
+        "public/listings/none",
+        "verify/asha",
+        "verify/nobody?limit=1",
+        f"verify/{second['discountCode']}",
+        f"verify/{first['redemptionId']}",
+        "redemptions?role=issuer",
+        "redemptions?role=business",
+        "redemptions/none",
+    ):
+        asked("GET", path)
+    asked("DELETE", f"promotions/{promotion}")
+    asked("DELETE", f"listings/{spare}")
+    everything = {operation["operationId"] for path, _, operation in operations(described) if path.startswith(MARKET)}
     assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
 
 
@@ -328,6 +392,59 @@ def test_points_answer_as_described(checked, described):
     for path in ("levels/3", "milestones/rules/hundred", f"catalog/{item}"):
         checked("DELETE", f"/incentives/{path}")
     everything = {
-        operation["operationId"] for _, _, operation in operations(described) if operation["tags"] == ["incentives"]
+        operation["operationId"]
+        for path, _, operation in operations(described)
+        if operation["tags"] == ["incentives"] and not path.startswith(MARKET)
+    }
+    assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
+
+
+def test_fraud_answers_as_described(checked, described):
+    campaign = checked(
+        "POST",
+        "/campaigns",
+        {"name": "Friends", "status": "ACTIVE", "rewardModel": "FIXED", "rewardValue": 5, "currency": "USD"},
+    )["id"]
+    code = checked("POST", "/referrals", {"campaignId": campaign, "referrerId": "asha"})["referralCode"]
+    checked("POST", "/conversions", {"referralCode": code, "refereeId": "asha", "amount": 5})
+    denied = {"side": "DENY", "kind": "IP", "value": "203.0.113.0/24", "expiresAt": "2099-01-01T00:00:00Z"}
+    entry = checked("POST", "/fraud/lists", denied)["id"]
+    assert checked("POST", "/fraud/lists", denied).status == 409
+    other = checked("POST", "/fraud/lists", denied | {"side": "ALLOW", "expiresAt": None})["id"]
+    mute = checked("POST", "/fraud/mutes", {"signal": "DEVICE_SHARED", "userId": "asha"})["id"]
+    checked("POST", "/fraud/mutes", {"signal": "DEVICE_SHARED", "kind": "DEVICE", "value": "tablet-1", "days": 90})
+    rules = {"signals": {"DEVICE_SHARED": {"points": 30}}, "caps": {"NETWORK": 20}}
+    first = checked("POST", "/fraud/rule-sets", {"rules": rules, "name": "Softer"})["id"]
+    second = checked("POST", "/fraud/rule-sets", {"rules": {}, "campaignId": campaign})["id"]
+    backtest = checked("POST", "/fraud/backtests", {"ruleSetId": first, "days": 7})["id"]
+    backtesting.run(backtest)
+    checked("POST", f"/fraud/rule-sets/{first}/shadow")
+    checked("GET", f"/fraud/rule-sets/{first}")
+    checked("POST", f"/fraud/rule-sets/{first}/activate", {"replaces": 0})
+    assert checked("POST", f"/fraud/rule-sets/{first}/activate", {}).status == 409
+    third = checked("POST", "/fraud/rule-sets", {"rules": {}})["id"]
+    checked("POST", f"/fraud/rule-sets/{third}/activate", {})
+    checked("POST", "/fraud/rule-sets/rollback", {"version": 1})
+    checked("POST", "/fraud/rule-sets/rollback", {"version": 0})
+    checked("POST", f"/fraud/rule-sets/{second}/retire")
+    checked("PATCH", "/fraud/settings", {"watchAt": 25, "twoPerson": True})
+    for path in (
+        "lists",
+        "mutes",
+        "rule-sets",
+        "rule-sets/none",
+        f"rule-sets/{second}",
+        "signals",
+        "backtests",
+        f"backtests/{backtest}",
+        "backtests/none",
+        "settings",
+    ):
+        checked("GET", f"/fraud/{path}")
+    checked("DELETE", f"/fraud/lists/{entry}")
+    checked("DELETE", f"/fraud/lists?id={other}")
+    checked("DELETE", f"/fraud/mutes/{mute}")
+    everything = {
+        operation["operationId"] for _, _, operation in operations(described) if operation["tags"] == ["fraud"]
     }
     assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
