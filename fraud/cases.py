@@ -59,8 +59,18 @@ def weigh(app: App, case: Case, flags: Sequence[Flag], known: dict[Subject, Desc
         lost += raising.loss(waits, score)
     case.held, case.expected_loss = held, lost
     case.score = max(scores.values(), default=case.score)
-    dues = sorted((flag.due_at, flag.due_outcome) for flag in flags if flag.due_at)
-    case.due_at, case.due_outcome = dues[0] if dues else (None, None)
+    case.due_at, case.due_outcome = min(dues_of(flags).values(), default=(None, None))
+
+
+def dues_of(flags: Iterable[Flag]) -> dict[Subject, tuple[datetime, str]]:
+    """When each subject is to be decided by itself, and how: at the latest of its flags' deadlines, for who was suspected anew is
+    given the campaign's whole time again."""
+    dues: dict[Subject, tuple[datetime, str]] = {}
+    for flag in flags:
+        if flag.due_at is not None:
+            subject = (flag.subject_type, flag.subject_id)
+            dues[subject] = max(dues.get(subject, (flag.due_at, flag.due_outcome)), (flag.due_at, flag.due_outcome))
+    return dues
 
 
 def note(app: App, case_id: str, text: str, *, actor: str) -> CaseEvent:

@@ -5,7 +5,7 @@ the case; who decides it waits at a wallet or at the case, and then finds it cha
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -68,7 +68,7 @@ class Ruling:
     until: datetime | None = None
     event: str = ""
     """The kind of the line in the case's history, where it is not an analyst's."""
-    only: Collection[Subject] | None = field(default=None)
+    only: Collection[Subject] | None = None
     """Of the case's subjects these alone, and what is rejected along with them."""
 
 
@@ -133,7 +133,7 @@ def resolve(
                         if flag.case_id != case.pk:
                             raise LookAgain
                         if flag.status == FlagStatus.OPEN:
-                            outcome = rule(app, case, _only(ruling, only))
+                            outcome = rule(app, case, replace(ruling, only=only))
                             flag.refresh_from_db()
                             return flag, outcome
                 except LookAgain:
@@ -142,10 +142,6 @@ def resolve(
                 return flag, None
             raise _resolved(flag)
     raise busy()
-
-
-def _only(ruling: Ruling, only: Collection[Subject]) -> Ruling:
-    return Ruling(ruling.verdict, ruling.actor, ruling.user, ruling.note, ruling.until, ruling.event, only)
 
 
 def busy() -> Conflict:
@@ -375,7 +371,13 @@ def _tell(app: App, flags: list[Flag], decision: Decision) -> None:
 def _keep(app: App, case: Case, ruling: Ruling, is_preview: bool) -> Outcome:
     """It comes back at the moment that is named, and its deadline waits at least as long."""
     now = clock.now(app)
-    before = {"status": case.status, "keptUntil": clock.iso(case.kept_until), "dueAt": clock.iso(case.due_at)}
+    pressing = app.fraud_flags.filter(case=case, status=FlagStatus.OPEN, due_at__lt=ruling.until)
+    before = {
+        "status": case.status,
+        "keptUntil": case.kept_until and case.kept_until.isoformat(),
+        "dueAt": case.due_at and case.due_at.isoformat(),
+        "dues": {pk: due_at.isoformat() for pk, due_at in pressing.values_list("pk", "due_at")},
+    }
     decision = Decision(
         id=new_id("dcs"), app=app, case=case, verdict=ruling.verdict, actor=ruling.actor[:120], user=ruling.user,
         note=ruling.note, until=ruling.until, seen={"score": case.score, "version": case.version, "before": before},
@@ -383,7 +385,7 @@ def _keep(app: App, case: Case, ruling: Ruling, is_preview: bool) -> Outcome:
     )  # fmt: skip
     case.status, case.kept_until = CaseStatus.KEPT, ruling.until
     case.version += 1
-    app.fraud_flags.filter(case=case, status=FlagStatus.OPEN, due_at__lt=ruling.until).update(due_at=ruling.until)
+    pressing.update(due_at=ruling.until)
     if case.due_at is not None:
         case.due_at = max(case.due_at, ruling.until)
     case.save()

@@ -59,6 +59,23 @@ def resolved_data(flag: Flag, decision: Decision) -> dict:
     }
 
 
+def reopened_data(flag: Flag) -> dict:
+    """``FRAUD_FLAG_CREATED`` of a flag that is open again, its decision undone."""
+    return {
+        "flagId": flag.pk,
+        "type": flag.type,
+        "subject": {"type": flag.subject_type, "id": flag.subject_id},
+        "riskScore": flag.score,
+        "reasons": [{"type": flag.type, "points": flag.points, "message": flag.message}],
+        "decision": None,
+        "note": None,
+        "userId": flag.user_id,
+        "campaignId": flag.campaign_id,
+        "signal": flag.signal,
+        "reopened": True,
+    }
+
+
 def amounts(held: dict[str, int]) -> list[dict]:
     """``[{currency, amount}]`` in major units, money first."""
     ordered = sorted(held.items(), key=lambda each: (each[0] in money.POINTS, each[0]))

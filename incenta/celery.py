@@ -67,6 +67,7 @@ app.conf.beat_schedule = {
     "expire points": every("incentives.expire_points", 30),
     "expire redemptions": every("marketplace.expire_redemptions", 30),
     "watch stock": every("marketplace.watch_stock", 30),
+    "decide due cases": every("fraud.decide_due_cases", 60),
     "run backtests": every("fraud.run_backtests", 10),
     "verify ledgers": every("incentives.verify_ledgers", 86_400),
     "purge webhooks": every("webhooks.purge", 3_600),

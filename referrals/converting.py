@@ -235,6 +235,8 @@ def convert(
                 mode=rules.fraud_mode,
                 hold_at=rules.hold_at,
                 block_at=rules.block_at,
+                due_hours=rules.due_hours,
+                due_outcome=rules.due_outcome,
                 amount_minor=amount_minor,
                 currency=rules.currency,
                 rewards_share=rules.model == RewardModel.PERCENTAGE,

@@ -116,6 +116,8 @@ def refer(
                     mode=rules.fraud_mode,
                     hold_at=rules.hold_at,
                     block_at=rules.block_at,
+                    due_hours=rules.due_hours,
+                    due_outcome=rules.due_outcome,
                 ),
                 found=evidence,
                 version=fraud_version,
