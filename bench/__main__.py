@@ -18,6 +18,10 @@ def main() -> None:
         from bench import incentives
 
         return incentives.main(sys.argv[2:])
+    if sys.argv[1:2] == ["fraud-report"]:
+        from bench import fraud_report
+
+        return fraud_report.main(sys.argv[2:])
     options = _options()
     installation.enter()
     from bench import floor, load, million

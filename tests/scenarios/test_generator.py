@@ -85,7 +85,9 @@ def test_each_conversion_has_its_truth_and_no_other_call_has(world):
     made = {call.number for call in world.calls if isinstance(call, Convert)}
 
     assert set(world.truth.conversions) == made
-    assert {call.user_id for call in world.calls if isinstance(call, Happen)} == {user for _, user in world.truth.users}
+    assert {call.user_id for call in world.calls if isinstance(call, Happen | Redeem)} == {
+        user for _, user in world.truth.users
+    }
 
 
 def test_nobody_converts_twice_at_a_merchant(world):

@@ -1,0 +1,368 @@
+"""``python -m bench fraud-report``: whom the product holds in a world of honest people and cheats, against what is to be reached.
+
+The world comes from a seed (``bench/scenarios``) and is played through the product's own verbs in a database of the bench's own.
+What is printed is Markdown. It ends with 1 where a bar is missed.
+"""
+
+import argparse
+import pickle
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from bench import installation
+
+FAMILIES = ("IDENTITY", "NETWORK", "TIMING", "VALUE", "GRAPH")
+"""Which are switched off one after the other. COINS is of users, and is played by itself (``--without COINS``)."""
+
+
+def main(arguments: list[str]) -> None:
+    options = _options(arguments)
+    installation.HOME = installation.HOME / "fraud"
+    installation.HOME.mkdir(parents=True, exist_ok=True)
+    installation.enter()
+    from bench.scenarios import measuring
+
+    kept = installation.HOME / "played"
+    kept.mkdir(exist_ok=True)
+    if options.kept:
+        played = _kept(kept, options)
+    else:
+        played = _play(options, kept)
+    text = report(played, options)
+    print(text)
+    if options.explain:
+        print(explained(played, options.explain))
+    if options.write:
+        Path(options.write).write_text(text + "\n")
+    told = [line for each in played if not each.switched_off for line in measuring.missed(each)]
+    if told:
+        print("\n".join(["", "Missed:", *told]), file=sys.stderr)
+        raise SystemExit(1)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench fraud-report", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", default="dev", help="the family of seeds: dev, tune or held-out (dev)")
+    parser.add_argument("--seed", type=int, default=1, help="which world of it (1)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="how many groups of each kind (1: some 33,000 conversions)"
+    )
+    parser.add_argument("--fraud", type=float, default=1.0, help="the same for the cheats alone")
+    parser.add_argument(
+        "--coverage", default="C3", help="what merchants pass: C0, C1, C2, C3, or several with commas (C3)"
+    )
+    parser.add_argument("--only", default="", help="scenarios such as F2,L3")
+    parser.add_argument("--levels", default="L0,L1,L2,L3", help="how careful the cheats are")
+    parser.add_argument("--without", default="", help="play with this family of signals switched off, such as GRAPH")
+    parser.add_argument("--ablation", action="store_true", help="judge again with each family switched off")
+    parser.add_argument("--kept", action="store_true", help="no play: what earlier plays left")
+    parser.add_argument(
+        "--again", action="store_true", help="with --kept: judge the kept facts by the rules as they are now"
+    )
+    parser.add_argument("--explain", default="", help="which signals spoke, by cohort, of scenarios such as L3,F1")
+    parser.add_argument(
+        "--http", action="store_true", help="calls go through the whole stack of the API: slow, for a small scale"
+    )
+    parser.add_argument("--write", metavar="FILE", help="writes the report there too, such as docs/fraud-report.md")
+    return parser.parse_args(arguments)
+
+
+# --- playing ----------------------------------------------------------------------------------------------------------
+def _play(options: argparse.Namespace, kept: Path) -> list:
+    from bench.scenarios.playing import Stage
+    from bench.scenarios.world import Config, generate
+
+    _prepare_database()
+    only = frozenset(filter(None, options.only.split(",")))
+    config = Config(
+        family=options.seeds,
+        seed=options.seed,
+        scale=options.scale,
+        fraud=options.fraud,
+        only=only,
+        levels=tuple(options.levels.split(",")),
+    )
+    sealed = generate(config)
+    off = _signals_of(options.without) if options.without else ()
+    played = []
+    for coverage in options.coverage.split(","):
+        say(f"{options.seeds} {options.seed}, {coverage}: {len(sealed.calls):,} calls.")
+        stage = Stage(sealed, coverage, off=off, say=say, over_http=options.http)
+        stage.prepare()
+        done = stage.play()
+        done.part = ",".join(sorted(only))
+        say(f"  played in {done.seconds:.0f} s, {done.looks:,} second looks; refused: {dict(done.refusals)}")
+        if not only and not off:
+            done.baselines = _baselines(sealed, coverage)
+        tail = [done.part] * bool(only) + [f"without-{options.without}"] * bool(off)
+        file = "-".join([options.seeds, str(options.seed), coverage, *tail]) + ".pickle"
+        (kept / file).write_bytes(pickle.dumps(done))
+        played.append(done)
+    return played
+
+
+def _kept(kept: Path, options: argparse.Namespace) -> list:
+    files = sorted(kept.glob(f"{options.seeds}-{options.seed}-*.pickle"))
+    played = [pickle.loads(file.read_bytes()) for file in files]
+    chosen = [
+        each
+        for each in played
+        if each.coverage in options.coverage.split(",")
+        and (options.without or not each.switched_off)
+        and each.part == ",".join(sorted(filter(None, options.only.split(","))))
+    ]
+    if not chosen:
+        raise SystemExit("No such play was kept.")
+    if options.again:
+        from bench.scenarios import judging
+
+        for each in chosen:
+            judging.judge_again(each)
+    return chosen
+
+
+def _signals_of(family: str) -> tuple[str, ...]:
+    from fraud import weights
+
+    found = tuple(code for code, signal in weights.signals().items() if signal.family == family)
+    if not found:
+        raise SystemExit(f"No signal is of the family {family}.")
+    return found
+
+
+def _prepare_database() -> None:
+    """The bench's own, migrated and empty."""
+    from django.apps import apps
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    from bench.million import _fingerprint
+    from incenta.database.embedded import Cluster
+
+    note = installation.HOME / "migrated"
+    settings = connection.settings_dict
+    if not note.exists() or note.read_text() != _fingerprint():
+        say("Making a database.")
+        note.unlink(missing_ok=True)
+        with connection._nodb_cursor() as cursor:
+            Cluster(**settings["EMBEDDED"]).ensure_running()
+            cursor.execute(f'DROP DATABASE IF EXISTS "{settings["NAME"]}" WITH (FORCE)')
+            cursor.execute(f'CREATE DATABASE "{settings["NAME"]}"')
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        note.write_text(_fingerprint())
+        return
+    tables = [
+        model._meta.db_table
+        for model in apps.get_models()
+        if model._meta.app_label
+        in ("accounts", "api", "events", "fraud", "incentives", "referrals", "webhooks", "marketplace")
+        and model._meta.managed
+        and not model._meta.proxy
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+
+
+def _baselines(sealed, coverage: str) -> dict[str, set[int]]:
+    from bench.scenarios import baselines
+
+    return {"IP only": baselines.by_address(sealed, coverage), "Earlier rules": baselines.before(sealed, coverage)}
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+def report(played: list, options: argparse.Namespace) -> str:
+    from bench.scenarios import measuring
+
+    lines = ["# Whom fraud scoring holds", ""]
+    first = played[0]
+    lines += [
+        f"Seeds: {first.family} {first.seed}, scale {first.scale:g}. Played through the product's own verbs with the built-in "
+        "rules, campaigns in mode `hold` from score 50. Conversions: "
+        + ", ".join(f"{each.coverage} {len(each.conversions):,}" for each in played)
+        + ". Shares with Wilson's 95 % bounds.",
+        "",
+        "C0 passes ids only, C1 also address and browser, C2 also the device, C3 also e-mail, phone and payment. L0 cheats are careless, "
+        "L1 wait and vary their amounts, L2 change addresses too, L3 devices too.",
+        "",
+    ]
+    for each in played:
+        lines += [
+            f"## {each.coverage}" + (f", without {', '.join(each.switched_off)}" if each.switched_off else ""),
+            "",
+        ]
+        lines += _honest_table(each, measuring) + _fraud_table(each, measuring) + _rest(each, measuring)
+    if options.ablation:
+        lines += _ablation(played)
+    return "\n".join(lines).rstrip()
+
+
+def _percent(share) -> str:
+    return f"{share.value:.2%} ({share.low:.2%} to {share.high:.2%})"
+
+
+def _honest_table(played, measuring) -> list[str]:
+    most = {}
+    for bar in measuring.LEGIT_BARS:
+        most[bar.scenario, bar.cohort] = bar.most
+    lines = [
+        "Honest people who were held, at any time. A cohort passes on its upper bound.",
+        "",
+        "| cohort | subjects | held | share (95 %) | at most | |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in measuring.honest(played):
+        bar = most.get((row.scenario, row.cohort), most.get((row.scenario, "")))
+        verdict = "" if bar is None else "reached" if row.held.high <= bar else "**missed**"
+        lines.append(
+            f"| {row.scenario} {row.cohort} | {row.held.of:,} | {row.held.hits} | {_percent(row.held)} "
+            f"| {'' if bar is None else f'{bar:.1%}'} | {verdict} |"
+        )
+    return [*lines, ""]
+
+
+def _fraud_table(played, measuring) -> list[str]:
+    bars = {(bar.scenario, bar.level): bar.least for bar in measuring.FRAUD_BARS} if played.coverage == "C3" else {}
+    lines = [
+        "Cheats: held within 24 simulated hours (F5 within 14 days; F7, users, within 10 days of their first event; F9 from the second "
+        "attempt on), and ever.",
+        "",
+        "| scenario | level | subjects | recall (95 %) | at least | hoped for | ever held | median time to hold "
+        "| gang's first hold after | cases a gang | could be claimed before | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in measuring.frauds(played):
+        bar = bars.get((row.scenario, row.level))
+        aim = measuring.AIMS.get(row.scenario)
+        verdict = "" if bar is None else "reached" if row.held.value >= bar else "**missed**"
+        lines.append(
+            f"| {row.scenario} {row.cohort} | {row.level} | {row.held.of} | {_percent(row.held)} | {'' if bar is None else f'{bar:.2f}'} "
+            f"| {f'{aim[int(row.level[1])]:.2f}' if aim else ''} | {row.ever.value:.1%} | {_time(row.minutes)} "
+            f"| {_time(None if row.first_hours is None else row.first_hours * 60)} "
+            f"| {'' if row.flags_of_ring is None else f'{row.flags_of_ring:.1f}'} "
+            f"| {row.minor_before / max(row.minor, 1):.0%} | {verdict} |"
+        )
+    return [*lines, ""]
+
+
+def _time(minutes: float | None) -> str:
+    if minutes is None:
+        return ""
+    if minutes < 1:
+        return "at once"
+    return (
+        f"{minutes:.0f} min"
+        if minutes < 120
+        else f"{minutes / 60:.1f} h"
+        if minutes < 2880
+        else f"{minutes / 1440:.1f} d"
+    )
+
+
+def _rest(played, measuring) -> list[str]:
+    held = measuring.precision(played)
+    lines = [
+        f"Of {held.of:,} conversions that were held {held.hits:,} are fraud: precision {_percent(held)} at "
+        f"{_share_of_fraud(played):.1%} fraud. Average precision by score "
+        f"{measuring.average_precision(played.conversions):.3f}; recall where 1 % of the honest would be held "
+        f"{measuring.recall_at(played.conversions):.3f}.",
+        "",
+    ]
+    for number, at in sorted(played.leaked.items()):
+        flagged = played.codes.get(number)
+        when = "not flagged" if flagged is None else f"flagged after {(flagged - at).total_seconds() / 3600:.1f} h"
+        lines.append(f"- F6: a leaked code was {when} (aim: 6 h).")
+    if played.guesses:
+        most = max(each[0] for each in played.guesses.values())
+        stopped = sum(each[2] for each in played.guesses.values())
+        lines.append(
+            f"- F8: {stopped} of {len(played.guesses)} attacks on codes met a refusal; at most {most} guesses were answered in one minute, "
+            "over all keys and addresses of an attack."
+        )
+    if played.baselines:
+        lines += [
+            "",
+            "Others on the same calls:",
+            "",
+            "| judge | recall F1 to F4, L0 | recall F1 to F4, L1 | honest held | precision |",
+            "| --- | ---: | ---: | ---: | ---: |",
+        ]
+        judges = {
+            "This product": {each.number for each in played.conversions if measuring.is_caught(each)}
+        } | played.baselines
+        for name, numbers in judges.items():
+            cells = []
+            for level in ("L0", "L1"):
+                of = [
+                    each
+                    for each in played.conversions
+                    if each.label.is_fraud
+                    and each.label.level == level
+                    and each.label.scenario in ("F1", "F2", "F3", "F4")
+                ]
+                cells.append(f"{sum(each.number in numbers for each in of) / max(len(of), 1):.2f}")
+            good = [each for each in played.conversions if not each.label.is_fraud]
+            wrong = sum(each.number in numbers for each in good)
+            right = sum(each.number in numbers for each in played.conversions if each.label.is_fraud)
+            lines.append(
+                f"| {name} | {cells[0]} | {cells[1]} | {wrong / max(len(good), 1):.2%} | {right / max(right + wrong, 1):.2f} |"
+            )
+    return [*lines, ""]
+
+
+def _share_of_fraud(played) -> float:
+    return sum(each.label.is_fraud for each in played.conversions) / max(len(played.conversions), 1)
+
+
+def _ablation(played: list) -> list[str]:
+    """The kept facts of each look, judged again by the built-in points without one family."""
+    from bench.scenarios import judging
+
+    lines = [
+        "## Without a family",
+        "",
+        "Every look's facts judged again with one family of signals switched off: the recall that is left.",
+        "",
+    ]
+    for each in played:
+        table = judging.without_each(each, FAMILIES)
+        scenarios = sorted(table[""], key=lambda key: (int(key[0][1:]), key[1]))
+        lines += [
+            f"| {each.coverage} | all families | " + " | ".join(f"without {family}" for family in FAMILIES) + " |",
+            "| --- | ---: |" + " ---: |" * len(FAMILIES),
+        ]
+        for key in scenarios:
+            cells = []
+            for family in FAMILIES:
+                now, was = table[family][key].value, table[""][key].value
+                cells.append(f"**{now:.2f}**" if was - now >= 0.01 else f"{now:.2f}")
+            lines.append(f"| {key[0]} {key[1]} | {table[''][key].value:.2f} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines
+
+
+def explained(played: list, scenarios: str) -> str:
+    """Which signals spoke how often, of those that were held and those that were not."""
+    lines = []
+    for each in played:
+        for scenario in scenarios.split(","):
+            groups: dict[tuple, list] = defaultdict(list)
+            for outcome in [*each.conversions, *each.users]:
+                if outcome.label.scenario == scenario:
+                    groups[outcome.label.level, outcome.label.cohort, outcome.held_at is not None].append(outcome)
+            for (level, cohort, held), outcomes in sorted(groups.items()):
+                lines.append(
+                    f"{each.coverage} {scenario} {level} {cohort}: {'held' if held else 'not held'}: {len(outcomes)}"
+                )
+                spoke = Counter(", ".join(sorted(outcome.codes)) or "nothing" for outcome in outcomes)
+                lines += [f"    {count:5} {codes}" for codes, count in spoke.most_common(8)]
+    return "\n".join(lines)
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
