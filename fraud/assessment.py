@@ -32,7 +32,8 @@ class Reason:
     """The signal: ``DEVICE_SHARED``."""
     family: str = CERTAIN
     silenced: str = ""
-    """Why it adds nothing: ``hub``, ``muted``, ``allowed``."""
+    """Why it adds nothing: ``hub``, ``household``, ``usual`` (here everybody does it), ``no_context`` (nothing is known of the end
+    user), ``missing``, ``muted``, ``allowed``."""
 
     def face(self) -> dict:
         """As merchants' programs are shown it."""

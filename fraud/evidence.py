@@ -95,6 +95,8 @@ class KeySeen:
     users: tuple[str, ...]
     seen: tuple[float, ...]
     companions: tuple[int | None, ...]
+    outside_referrers: int = 0
+    """Of a device and the like: distinct referrers of the others who were not seen with it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def gather(
         return Evidence(seen, context.email, is_degraded=True, was_looked=True)
     people, letters = people or {}, letters or {}
     return Evidence(
-        seen=tuple(_key_seen(row) for row in found or ()),
+        seen=tuple(_key_seen(app, row) for row in found or ()),
         email=context.email or _email_of(user_id, people, letters),
         other_email=_email_of(asked["other_id"], people, letters),
         user_known_since=people[user_id][1] if user_id in people else None,
@@ -149,11 +151,18 @@ def gather(
     )
 
 
-def _key_seen(row: list) -> KeySeen:
+LEAST_OTHERS: Final = 4
+
+
+def _key_seen(app: App, row: list) -> KeySeen:
     kind, key, is_now, since, is_hub, hub_reason, confirmed_by, with_other, companion, users, seen, companions = row
+    outside = 0
+    if kind != KeyKind.IP and users and len(users) > LEAST_OTHERS:
+        inside = {keys.of_user(app, user) for user in users}
+        outside = len({companion for companion in companions if companion is not None} - inside)
     return KeySeen(
         KeyKind(kind), key, is_now, since, bool(is_hub), hub_reason or "", confirmed_by or "", with_other, companion,
-        tuple(users or ()), tuple(seen or ()), tuple(companions or ()),
+        tuple(users or ()), tuple(seen or ()), tuple(companions or ()), outside,
     )  # fmt: skip
 
 

@@ -40,6 +40,22 @@ class Neighbours:
     newest: tuple[str, ...] = ()
     """Some of the others, newest first."""
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether to share it says that two people know each other: a strong key that is no hub."""
+        return self.kind.is_strong and not self.is_hub
+
+    @property
+    def silence(self) -> str:
+        """Why what is shared through it adds nothing."""
+        return "hub" if self.is_hub else ""
+
+    def evidence(self, **more: object) -> dict:
+        """For a reason: the key, by which it can be muted, and who else has it. A key is text, for JavaScript's numbers end
+        sooner."""
+        told = {"kind": self.kind.name, "key": str(self.key), "accounts": self.accounts, "users": list(self.newest)}
+        return told | ({"hub": self.hub_reason} if self.is_hub else {}) | more
+
 
 class Past(NamedTuple):
     """One earlier conversion of the referrer's in this campaign."""
@@ -74,6 +90,9 @@ class History:
     """Friends who came within 60 s of this one."""
     near_lowest: int = 0
     """Of the last five, those within 5 % above the campaign's lowest amount."""
+    last_day: int = 0
+    silent_days: float = 0.0
+    """Before the last day's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +168,12 @@ class Facts:
     ``history``, ``country``, ``landingUrl``, ``graph``."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Of the second pass: numbers and words by name."""
+
+    @property
+    def has_end_user(self) -> bool:
+        """Whether anything is known of the end user. Where not, a merchant's server reports by itself, and the rhythm, the speed and
+        the numbering of what it reports are its own."""
+        return bool(self.neighbours or self.agent)
 
     @property
     def seconds_from_click(self) -> float | None:

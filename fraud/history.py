@@ -12,6 +12,7 @@ from .facts import History, Past, Usual
 ALIKE: Final = 0.05
 """Amounts this near to each other are alike."""
 HOUR: Final = 3600.0
+DAY: Final = 86_400.0
 MOST_GAPS: Final = 19
 
 
@@ -27,6 +28,7 @@ def of(
     lowest = usual.lowest_minor if usual else None
     last_five = [amount_minor, *(each.amount_minor for each in earlier[:4])]
     z, usual_hour = _rate(times)
+    today = [time for time in times if now - time <= DAY]
     return History(
         seen=len(times),
         last_hour=sum(now - time <= HOUR for time in times),
@@ -39,6 +41,8 @@ def of(
         consecutive=_run_through(referee_id, [each.referee_id for each in earlier]),
         at_once=1 + sum(now - each.time <= 60 for each in earlier),
         near_lowest=sum(is_near_lowest(amount, lowest) for amount in last_five),
+        last_day=len(today),
+        silent_days=(today[-1] - times[len(today)]) / DAY if len(today) < len(times) else 0.0,
     )
 
 

@@ -54,6 +54,11 @@ def email_pattern(email: str | None) -> str | None:
     return f"{stem}@{domain}"
 
 
+def of_user(app: App, user_id: str) -> int:
+    """A user as a companion of a key that is no address: who referred the one who was seen with it."""
+    return of_value(app, KeyKind.EMAIL_PATTERN, f"user\n{user_id}")
+
+
 def companion(app: App, context: Context) -> int | None:
     """What was seen with an address: the device, else the user agent."""
     told = context.device or context.user_agent

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 HUB_COMPANIONS: Final = 15
 """More distinct devices than this among the newest 51 of an address within 7 days are an office's or a carrier's."""
+KIOSK_REFERRERS: Final = 4
+"""A device whose users came by so many referrers who never used it themselves is a shop's, not a cheat's."""
 CO_SIGN_UP: Final = 3600.0
 DAY: Final = 86_400.0
 AD_CLICKS: Final = frozenset(
@@ -40,6 +42,8 @@ def facts_of(asked: "Asked", found: Evidence, *, companion: int | None = None) -
         ("email", found.email is not None),
         ("emails", likeness is not None),
         ("userAgent", bool(seen.agent)),
+        ("key", bool(near)),
+        ("known", found.user_known_since is not None),
         ("country", seen.country is not None and asked.countries is not None),
         ("landingUrl", seen.landing_url is not None),
         ("amount", asked.amount_minor is not None),
@@ -95,16 +99,15 @@ def _neighbours(seen: KeySeen, asked: "Asked", companion: int | None) -> Neighbo
     now = asked.at.timestamp()
     mine = seen.mine_since if seen.mine_since is not None else now
     others = [
-        (user, since, companion)
-        for user, since, companion in zip(seen.users, seen.seen, seen.companions, strict=True)
+        (user, since, beside)
+        for user, since, beside in zip(seen.users, seen.seen, seen.companions, strict=True)
         if user != asked.user_id and user != asked.other_id
     ][:MOST_ACCOUNTS]
-    companions = {companion for _, since, companion in others if companion is not None and abs(now - since) <= 7 * DAY}
+    companions = {beside for _, since, beside in others if beside is not None and abs(now - since) <= 7 * DAY}
     is_hub, hub_reason = seen.is_hub, seen.hub_reason
-    if not is_hub and len(others) >= MOST_ACCOUNTS:
-        is_hub, hub_reason = True, f"more than {MOST_ACCOUNTS - 1} accounts use it"
-    elif not is_hub and seen.kind == KeyKind.IP and len(companions) > HUB_COMPANIONS:
-        is_hub, hub_reason = True, f"{len(companions)} devices within 7 days"
+    if not is_hub:
+        hub_reason = _hub_reason(seen, len(others), len(companions))
+        is_hub = bool(hub_reason)
     mine_here = {companion if seen.is_now else None}
     mine_here |= {each for user, each in zip(seen.users, seen.companions, strict=True) if user == asked.user_id}
     return Neighbours(
@@ -124,6 +127,18 @@ def _neighbours(seen: KeySeen, asked: "Asked", companion: int | None) -> Neighbo
         confirmed_by=seen.confirmed_by,
         newest=tuple(user for user, _, _ in others[:MOST_SHOWN]),
     )
+
+
+def _hub_reason(seen: KeySeen, others: int, companions: int) -> str:
+    """Why a key says nothing of two who share it; empty where it does. Numbers alone make an address a hub and never a device: fifty
+    accounts of few referrers on one device are no shop's."""
+    if seen.kind == KeyKind.IP:
+        if others >= MOST_ACCOUNTS:
+            return f"more than {MOST_ACCOUNTS - 1} accounts use it"
+        return f"{companions} devices within 7 days" if companions > HUB_COMPANIONS else ""
+    if seen.kind.is_strong and seen.outside_referrers >= max(KIOSK_REFERRERS, 0.6 * others):
+        return f"people of {seen.outside_referrers} referrers use it, as in a shop"
+    return ""
 
 
 def _weight(near: Neighbours) -> tuple:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from . import rules
+from . import household, rules
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
 from .models import Action
@@ -42,7 +42,7 @@ def judge(
     spoken = list(said)
     for signal in rules.SIGNALS:
         points = weights.of(signal.code)
-        if not points or signal.stage not in stages:
+        if points is None or signal.stage not in stages:
             continue
         try:
             reason = signal.judge(facts, points)
@@ -53,7 +53,8 @@ def judge(
             spoken.append(_quiet(reason, facts, muted, now or facts.at))
     if any(reason.points <= -HIGHEST for reason in said):  # a person said that this one is let through
         spoken = [_allowed(reason) for reason in spoken if reason.points > -HIGHEST]
-    return Assessment(tuple(spoken), dict(weights.caps), coverage(facts), is_degraded)
+    spoken, caps = household.considered(facts, spoken, weights.caps)
+    return Assessment(tuple(spoken), caps, coverage(facts), is_degraded)
 
 
 def _quiet(reason: Reason, facts: Facts, muted: Muted, now: datetime) -> Reason:

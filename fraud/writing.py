@@ -66,12 +66,13 @@ def link_rows(app: App, seen: Context, user_id: str | None, referrer_id: str | N
         return []
     found = keys.of(app, seen, referrer_id=referrer_id if referrer_id != user_id else None)
     with_address = keys.companion(app, seen)
+    referrer = keys.of_user(app, referrer_id) if referrer_id and referrer_id != user_id else None
     return [
         {
             "kind": int(kind),
             "key": key,
             "user_id": user_id,
-            "companion": with_address if kind == KeyKind.IP else None,
+            "companion": with_address if kind == KeyKind.IP else referrer,
             "at": at,
         }
         for kind, key in sorted(found.items())

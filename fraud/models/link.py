@@ -31,6 +31,7 @@ class Link(models.Model):
     kind = models.SmallIntegerField(choices=KeyKind.choices)
     key = models.BigIntegerField(help_text="The first 64 bits of an HMAC, keyed by app and installation.")
     user_id = models.CharField(max_length=255, db_collation="C")
+    # of a device and the like: the referrer of who was seen with it, by which a shop's tablet is told from a cheat's
     companion = models.BigIntegerField(
         null=True, help_text="Of an address: the device, else the user agent, that was first seen with it there."
     )

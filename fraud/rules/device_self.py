@@ -8,11 +8,10 @@ from . import Signal
 
 def judge(facts: Facts, points: int) -> Reason | None:
     device = facts.of(KeyKind.DEVICE)
-    if device is None or KeyKind.DEVICE not in facts.shared_with_referrer:
+    if device is None or not device.with_referrer:
         return None
     message = "The referrer has used the friend's device."
-    evidence = {"kind": "DEVICE", "key": str(device.key), "accounts": device.accounts}
-    return DEVICE_SELF.reason(points, message, evidence, silenced="hub" if device.is_hub else "")
+    return DEVICE_SELF.reason(points, message, device.evidence(), silenced=device.silence)
 
 
 DEVICE_SELF = Signal(

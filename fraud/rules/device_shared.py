@@ -1,4 +1,4 @@
-"""Others converted from the friend's device lately. One other is a family as often as a cheat; six are no family."""
+"""Others were seen on the friend's device lately. One other is a family as often as a cheat; six are no family."""
 
 from ..assessment import IDENTITY, Reason
 from ..facts import Facts
@@ -16,14 +16,8 @@ def judge(facts: Facts, points: int) -> Reason | None:
     share = next(share for others, share in STEPS if device.in_30_days >= others)
     others = "one other account" if device.in_30_days == 1 else f"{device.in_30_days} other accounts"
     message = f"This device was used by {others} in the last 30 days."
-    evidence = {
-        "kind": "DEVICE",
-        "key": str(device.key),
-        "accounts": device.in_30_days,
-        "windowDays": 30,
-        "users": list(device.newest),
-    }
-    return DEVICE_SHARED.reason(points * share // 60, message, evidence, silenced="hub" if device.is_hub else "")
+    evidence = device.evidence(accounts=device.in_30_days, windowDays=30)
+    return DEVICE_SHARED.reason(points * share // 60, message, evidence, silenced=device.silence)
 
 
 DEVICE_SHARED = Signal(

@@ -549,13 +549,13 @@ def test_the_trace_tells_every_rule_value_cap_and_signal(himal):
     ]
     assert [step["amount"] for step in steps if step["rule"] == "reward"] == [3, 2]
     assert [step["left"] for step in steps if step["rule"] == "budget"] == [10, 7]
-    assert trace["risk"] == {
-        "score": 100,
-        "mode": "hold",
-        "holdAt": 50,
-        "outcome": "held",
-        "signals": [made["reasons"][0] | {"evidence": {"userId": "mallory"}}],
-    }
+    risk = trace["risk"]
+    assert (risk["score"], risk["mode"], risk["holdAt"], risk["outcome"], risk["action"]) == (100, "hold", 50, "held", "HOLD")
+    assert [signal | made["reasons"][0] for signal in risk["signals"] if signal["points"]] == [
+        made["reasons"][0]
+        | {"code": "SELF_REFERRAL_ID", "family": "CERTAIN", "silenced": None, "evidence": {"userId": "mallory"}}
+    ]
+    assert risk["flip"] == {"to": "NONE", "without": ["SELF_REFERRAL_ID"], "score": 0}
     assert sum(signal["points"] for signal in trace["risk"]["signals"]) == made["riskScore"]
     clean = himal.convert(code, "bikram")
     assert himal.get(f"/conversions/{clean['conversionId']}")["trace"]["risk"]["outcome"] == "clean"

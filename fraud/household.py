@@ -1,0 +1,56 @@
+"""Households: up to five people who share a device or a card are a family as often as a cheat with five names, so that alone never
+holds anybody. Measured on labelled rewards: of clusters of two to five fewer were cheats than of people by themselves; of six and more
+most were. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from .assessment import IDENTITY, Reason
+from .facts import Facts
+
+MOST: Final = 5
+CAP: Final = 45
+"""What sharing within a household adds at most: under the usual threshold."""
+SHARING: Final = frozenset(
+    ("DEVICE_SELF", "DEVICE_SHARED", "DEVICE_CO_SIGNUP", "PAYMENT_SELF", "PAYMENT_SHARED", "PHONE_SAME", "EMAIL_DOMAIN_SAME")
+)  # fmt: skip
+"""Signals of what people who live together share. An alias of the referrer's mailbox or a confirmed cheat's card is not of them."""
+SAME_HOME: Final = frozenset(("IP_SELF", "IP_SHARED"))
+"""What a shared device says already."""
+
+
+def size(facts: Facts) -> int:
+    """How many people share this user's device, card or phone, he and his referrer included."""
+    shared = [
+        near.accounts + 1 + near.with_referrer
+        for kind, near in facts.neighbours.items()
+        if kind.is_strong and not near.is_hub
+    ]
+    return max([1, *shared, int(facts.extra.get("ring_size") or 0)])
+
+
+def considered(facts: Facts, spoken: Sequence[Reason], caps: Mapping[str, int]) -> tuple[list[Reason], dict[str, int]]:
+    """The reasons and caps as they count where a household is the simplest explanation."""
+    identity = [reason for reason in spoken if reason.family == IDENTITY and reason.points > 0]
+    if not identity or not all(_is_of_home(reason, facts) for reason in identity) or size(facts) > MOST:
+        return list(spoken), dict(caps)
+    kept = [
+        replace(reason, points=0, silenced="household") if reason.code in SAME_HOME and reason.points > 0 else reason
+        for reason in spoken
+    ]
+    people = size(facts)
+    note = Reason(
+        identity[0].type,
+        0,
+        f"{people} people who share this may be a household, so what they share counts {CAP} points at most.",
+        {"people": people, "most": MOST},
+        code="HOUSEHOLD",
+        family=IDENTITY,
+        silenced="household",
+    )
+    return [*kept, note], {**caps, IDENTITY: min(caps.get(IDENTITY, CAP), CAP)}
+
+
+def _is_of_home(reason: Reason, facts: Facts) -> bool:
+    return reason.code in SHARING or (reason.code == "SELF_EMAIL_SIMILAR" and facts.email_local_is_common)
