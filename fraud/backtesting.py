@@ -54,7 +54,7 @@ WITH RECURSIVE walk(id, place) AS (
 SELECT id FROM walk WHERE id IS NOT NULL
 """
 _SCORES = """
-SELECT s.subject_type, s.subject_id, s.campaign_id, s.stage, s.score, s.action, s.reasons, s.features, s.is_degraded, s.at
+SELECT s.subject_type, s.subject_id, s.campaign_id, s.stage, s.score, s.action, s.reasons::json, s.features::json, s.is_degraded, s.at
 FROM unnest(%(ids)s::text[]) asked(id)
 CROSS JOIN LATERAL (
   SELECT * FROM fraud_score

@@ -2,6 +2,7 @@
 
 from itertools import count
 
+from fraud import backtesting
 from incenta.accounts.models import App
 from incenta.ids import new_id
 from marketplace import profiles
@@ -32,6 +33,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     assert delivery.status == 201, delivery
     points = points_of_everything(caller, name, asha)
     market = market_of_everything(caller, name, asha)
+    rules = fraud_rules_of_everything(caller, name, asha)
     app: App = caller.app
     return {
         "app_id": app.pk,
@@ -50,6 +52,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "delivery_id": delivery["id"],
         **points,
         **market,
+        **rules,
         "event_id": app.events.order_by("id").first().pk,
         "user_id": asha,
         "referee_id": bikram,
@@ -84,6 +87,25 @@ def points_of_everything(caller: Caller, name: str, user: str) -> Names:
         "item_id": item["id"],
         "redemption_id": redemption["redemptionId"],
         "backfill_id": caller.app.backfills.first().pk,
+    }
+
+
+def fraud_rules_of_everything(caller: Caller, name: str, user: str) -> Names:
+    """What people say of fraud beforehand: lists, mutes, a version of the rules and a backtest of it."""
+
+    def made(path: str, body: dict) -> str:
+        answer = caller.post(f"/fraud{path}", body)
+        assert answer.status == 201, (path, answer)
+        return answer["id"]
+
+    rule_set = made("/rule-sets", {"name": name, "rules": {"caps": {"NETWORK": 20}}, "note": f"{name}-note"})
+    backtest = made("/backtests", {"ruleSetId": rule_set})
+    backtesting.run(backtest)
+    return {
+        "entry_id": made("/lists", {"side": "DENY", "kind": "USER", "value": f"{name}-mallory", "reason": name}),
+        "mute_id": made("/mutes", {"signal": "DEVICE_SHARED", "userId": user, "reason": name}),
+        "rule_set_id": rule_set,
+        "backtest_id": backtest,
     }
 
 
@@ -161,6 +183,10 @@ PREFIXES = {
     "listing_id": "lst",
     "promotion_id": "prm",
     "marketplace_redemption_id": "rdm",
+    "entry_id": "lent",
+    "mute_id": "mute",
+    "rule_set_id": "rset",
+    "backtest_id": "bkt",
 }
 
 

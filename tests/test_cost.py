@@ -27,6 +27,7 @@ from incentives import ledger
 from marketplace import profiles
 from marketplace.models import Listing
 from tests.cast import Caller
+from tests.everything import partner_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -349,6 +350,31 @@ def some_redemptions(himal: Caller, start: int, stop: int) -> None:
         made(himal, "/marketplace/redeem", {"userId": "asha", "listingId": listing.pk})
 
 
+def some_settlements(himal: Caller, start: int, stop: int) -> None:
+    """Himal's users redeem at a partner."""
+    opens_a_business(himal)
+    partner = partner_of(himal)
+    opens_a_business(partner)
+    some_adjustments(himal, start, stop)
+    listing = made(partner, "/marketplace/listings", {"title": "Tea", "coinCost": 1, "coinRate": 0.01})["id"]
+    for _ in range(start, stop):
+        made(himal, "/marketplace/redeem", {"userId": "asha", "listingId": listing})
+
+
+def some_fraud_rules(himal: Caller, start: int, stop: int) -> None:
+    """Entries, mutes, versions of the rules, and a backtest of each that has run."""
+    for place in range(start, stop):
+        for path, body in (
+            ("/lists", {"side": "DENY", "kind": "USER", "value": f"mallory {place}"}),
+            ("/mutes", {"signal": "DEVICE_SHARED", "userId": f"person {place}"}),
+            ("/rule-sets", {"rules": {}}),
+        ):
+            answer = himal.post(f"/fraud{path}", body)
+            assert answer.status == 201, answer
+        assert himal.post("/fraud/backtests", {"ruleSetId": answer["id"]}).status == 201
+        himal.app.fraud_backtests.update(finished_at=clock.now(himal.app))
+
+
 Fill = Callable[[Caller, int, int], None]
 LISTS: dict[str, tuple[str, Fill]] = {
     "/campaigns": ("/campaigns", some_campaigns),
@@ -377,6 +403,11 @@ LISTS: dict[str, tuple[str, Fill]] = {
     "/incentives/marketplace/promotions": ("/incentives/marketplace/promotions", some_listings),
     "/incentives/marketplace/public/listings": ("/incentives/marketplace/public/listings", some_listings),
     "/incentives/marketplace/redemptions": ("/incentives/marketplace/redemptions", some_redemptions),
+    "/incentives/marketplace/statement": ("/incentives/marketplace/statement", some_settlements),
+    "/fraud/lists": ("/fraud/lists", some_fraud_rules),
+    "/fraud/mutes": ("/fraud/mutes", some_fraud_rules),
+    "/fraud/rule-sets": ("/fraud/rule-sets", some_fraud_rules),
+    "/fraud/backtests": ("/fraud/backtests", some_fraud_rules),
 }
 """Every list: where it is asked, and what fills it. A new list that is not here fails the test."""
 

@@ -84,6 +84,16 @@ BODIES: dict[str, Body | None] = {
     # listings are there for others to redeem: tests/marketplace/test_visibility.py says who may
     "POST incentives/marketplace/redeem": NAMES_NOTHING,
     "PATCH incentives/marketplace/redemptions/<str:redemption_id>": lambda names: {"status": "CANCELLED"},
+    "POST incentives/marketplace/fulfill": lambda names: {"code": names["marketplace_code"]},
+    "POST fraud/lists": NAMES_NOTHING,
+    "POST fraud/mutes": NAMES_NOTHING,
+    "POST fraud/rule-sets": lambda names: {"rules": {}, "campaignId": names["campaign_id"]},
+    "POST fraud/rule-sets/rollback": NAMES_NOTHING,
+    "POST fraud/rule-sets/<str:rule_set_id>/shadow": lambda names: {},
+    "POST fraud/rule-sets/<str:rule_set_id>/activate": lambda names: {},
+    "POST fraud/rule-sets/<str:rule_set_id>/retire": lambda names: {},
+    "POST fraud/backtests": lambda names: {"ruleSetId": names["rule_set_id"]},
+    "PATCH fraud/settings": NAMES_NOTHING,
     "POST webhooks": NAMES_NOTHING,
     "PATCH webhooks/<str:webhook_id>": lambda names: {"url": "https://mallory.example/hooks"},
     "POST webhooks/deliveries/<str:delivery_id>/replay": lambda names: {},
@@ -130,9 +140,12 @@ FILTERS: dict[str, str | None] = {
     "businessId": "business_id",
     "code": "marketplace_code",
     "search": "user_id",
+    "ruleSetId": "rule_set_id",
+    "value": "user_id",
     # of these, whatever is asked names nothing of anybody's
     **dict.fromkeys(("status", "trigger", "event", "fulfillmentType", "referralType", "onHold", "since", "until")),
     **dict.fromkeys(("type", "active", "notAwarded", "published", "noun", "state", "category")),
+    **dict.fromkeys(("side", "kind", "signal")),
     **dict.fromkeys(("from", "to", "createdAfter", "createdBefore")),
 }
 """Every filter of every list -> which name is asked for."""
@@ -279,6 +292,8 @@ KEYED_BY_THE_APP = {
     "incentives/settings",
     "incentives/marketplace/profile",
     "incentives/marketplace/settings",
+    "fraud/settings",
+    "fraud/signals",
 }
 """GETs without any parameter: what they answer is asked in the test of markers."""
 

@@ -12,6 +12,7 @@ from fraud import backtesting
 from incenta.api.schema import description
 from marketplace import profiles
 from tests.cast import Answer
+from tests.everything import partner_of
 from tests.test_house import routes
 
 from .conftest import send, statements
@@ -152,7 +153,7 @@ def checked(described, request):
             seen.add(operation["operationId"])
         return answer
 
-    call.seen = seen
+    call.seen, call.caller = seen, himal
     return call
 
 
@@ -278,6 +279,9 @@ def test_the_marketplace_answers_as_described(checked, described):
     assert asked("POST", "redeem", redeem)["code"] == "insufficient_balance"
     checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": 100, "tokens": 5, "reason": "Thanks"})
     first, second = asked("POST", "redeem", redeem), asked("POST", "redeem", redeem)
+    third = asked("POST", "redeem", redeem)["discountCode"]
+    for code in (third, third, "NOSUCHCODE"):
+        asked("POST", "fulfill", {"code": code})
     asked("GET", f"redemptions/{first['redemptionId']}")
     asked("PATCH", f"redemptions/{first['redemptionId']}", {"status": "FULFILLED", "orderReference": "order_1"})
     asked("PATCH", f"redemptions/{second['redemptionId']}", {"status": "CANCELLED", "reason": "tested"})
@@ -303,6 +307,14 @@ def test_the_marketplace_answers_as_described(checked, described):
         "redemptions/none",
     ):
         asked("GET", path)
+    partner = partner_of(checked.caller)
+    assert partner.post(f"{market}profile", {"name": "Bakery"}).status == 201
+    bread = profiles.verify(partner.app.business.pk) and partner.post(f"{market}listings", tea).json["id"]
+    asked("PATCH", "settings", {"allowedBusinesses": []})
+    owed = asked("POST", "redeem", redeem | {"listingId": bread})["redemptionId"]
+    asked("PATCH", f"redemptions/{owed}", {"status": "CANCELLED"})
+    assert len(asked("GET", "statement")["entries"]) == 2
+    asked("GET", "statement?month=soon")
     asked("DELETE", f"promotions/{promotion}")
     asked("DELETE", f"listings/{spare}")
     everything = {operation["operationId"] for path, _, operation in operations(described) if path.startswith(MARKET)}
