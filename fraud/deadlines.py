@@ -14,7 +14,6 @@ from django.db.models.functions import Coalesce, Now
 
 from incenta import clock
 from incenta.accounts.models import App
-from incenta.database.sql import transaction_joined
 from incenta.errors import DomainError
 
 from . import cases, deciding
@@ -54,7 +53,7 @@ def at_deadline(app: App, case_id: str) -> bool:
     """Does what is due with one case; answers whether anything was. Repeating it is harmless."""
     for _ in range(deciding.MOST_LOOKS):
         try:
-            with transaction_joined(), transaction.atomic():
+            with transaction.atomic():
                 return _at_deadline(app, case_id)
         except LookAgain:
             continue

@@ -12,7 +12,6 @@ from django.db import transaction
 
 from incenta import clock, events
 from incenta.accounts.models import App, User
-from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.ids import new_id
 
@@ -95,17 +94,16 @@ def decide(
     Raises ``NotFound`` ``case_not_found``; ``Conflict`` ``case_closed``, ``case_changed`` (who did what, when); ``InvalidInput``.
     """
     ruling = ruled(app, Ruling(verdict, actor, user, note.strip(), until))
-    with transaction_joined():
-        for _ in range(MOST_LOOKS):
-            try:
-                with transaction.atomic():  # a savepoint: where we have to look again, its locks are given back
-                    [case] = locked(app, [case_id], ruling)
-                    outcome = rule(app, case, ruling, version=version, is_preview=preview)
-                    if preview:
-                        transaction.set_rollback(True)
-                return outcome
-            except LookAgain:
-                continue
+    for _ in range(MOST_LOOKS):
+        try:
+            with transaction.atomic():  # where we have to look again, or only look, its locks are given back
+                [case] = locked(app, [case_id], ruling)
+                outcome = rule(app, case, ruling, version=version, is_preview=preview)
+                if preview:
+                    transaction.set_rollback(True)
+            return outcome
+        except LookAgain:
+            continue
     raise busy()
 
 
@@ -119,28 +117,27 @@ def resolve(
     if verdict not in STATUS:
         raise InvalidInput({"decision": ["Must be APPROVE or REJECT."]})
     ruling = ruled(app, Ruling(verdict, actor, user, note.strip()))
-    with transaction_joined():
-        for _ in range(MOST_LOOKS):
-            flag = app.fraud_flags.filter(pk=flag_id).first()
-            if flag is None:
-                raise NotFound("flag_not_found", "Flag not found.")
-            if flag.status == FlagStatus.OPEN:
-                only = {(flag.subject_type, flag.subject_id)}
-                try:
-                    with transaction.atomic():
-                        [case] = locked(app, [flag.case_id], ruling, only)
+    for _ in range(MOST_LOOKS):
+        flag = app.fraud_flags.filter(pk=flag_id).first()
+        if flag is None:
+            raise NotFound("flag_not_found", "Flag not found.")
+        if flag.status == FlagStatus.OPEN:
+            only = {(flag.subject_type, flag.subject_id)}
+            try:
+                with transaction.atomic():
+                    [case] = locked(app, [flag.case_id], ruling, only)
+                    flag.refresh_from_db()
+                    if flag.case_id != case.pk:
+                        raise LookAgain
+                    if flag.status == FlagStatus.OPEN:
+                        outcome = rule(app, case, replace(ruling, only=only))
                         flag.refresh_from_db()
-                        if flag.case_id != case.pk:
-                            raise LookAgain
-                        if flag.status == FlagStatus.OPEN:
-                            outcome = rule(app, case, replace(ruling, only=only))
-                            flag.refresh_from_db()
-                            return flag, outcome
-                except LookAgain:
-                    continue
-            if flag.status == STATUS[verdict]:
-                return flag, None
-            raise _resolved(flag)
+                        return flag, outcome
+            except LookAgain:
+                continue
+        if flag.status == STATUS[verdict]:
+            return flag, None
+        raise _resolved(flag)
     raise busy()
 
 
@@ -267,7 +264,7 @@ def rule(app: App, case: Case, ruling: Ruling, *, version: int | None = None, is
         )
     ]
     history += [
-        cases.happened(case, "payout_proposal", actor=ruling.actor, at=now, note=effect.text, **effect.face())
+        cases.happened(case, "payout_proposal", actor=ruling.actor, at=now, note=effect.text, effect=effect.face())
         for effect in effects
         if effect.kind == PAID
     ]

@@ -7,7 +7,6 @@ from django.db import transaction
 
 from incenta.accounts.models import App, User
 from incenta.database import sql
-from incenta.database.sql import transaction_joined
 from incenta.errors import DomainError, InvalidInput
 
 from . import cases, deciding, faces
@@ -119,31 +118,30 @@ def decide_many(
     by_score = min_score is not None or max_score is not None
     if (ids is None) != by_score:
         raise InvalidInput({"ids": ["Name either ids, or minScore and maxScore."]})
-    with transaction_joined():
-        if ids is not None:
-            chosen = list(dict.fromkeys(ids))
-            if not 0 < len(chosen) <= MOST_AT_ONCE:
-                raise InvalidInput({"ids": [f"Must name 1 to {MOST_AT_ONCE} cases."]})
-            known = {case.pk: case for case in app.fraud_cases.filter(pk__in=chosen)}
-            found = Results(verdict, dry_run, len(chosen), _sum(case.held for case in known.values()))
-        else:
-            least, most = min_score or 0, 100 if max_score is None else max_score
-            if least > most:
-                raise InvalidInput({"minScore": ["Must not be over maxScore."]})
-            matching = app.fraud_cases.filter(status=CaseStatus.OPEN, score__gte=least, score__lte=most)
-            asked = {"app_id": app.pk, "least": least, "most": most}
-            found = Results(verdict, dry_run, matching.count(), dict(sql.rows(_HELD, asked)))
-            known = {case.pk: case for case in matching.order_by("-expected_loss", "-id")[:MOST_AT_ONCE]}
-            chosen = list(known)
-        for _ in range(deciding.MOST_LOOKS):
-            try:
-                with transaction.atomic():
-                    found.results = _each(app, chosen, set(known), ruling, dry_run)
-                    if dry_run:
-                        transaction.set_rollback(True)
-                return found
-            except LookAgain:
-                continue
+    if ids is not None:
+        chosen = list(dict.fromkeys(ids))
+        if not 0 < len(chosen) <= MOST_AT_ONCE:
+            raise InvalidInput({"ids": [f"Must name 1 to {MOST_AT_ONCE} cases."]})
+        known = {case.pk: case for case in app.fraud_cases.filter(pk__in=chosen)}
+        found = Results(verdict, dry_run, len(chosen), _sum(case.held for case in known.values()))
+    else:
+        least, most = min_score or 0, 100 if max_score is None else max_score
+        if least > most:
+            raise InvalidInput({"minScore": ["Must not be over maxScore."]})
+        matching = app.fraud_cases.filter(status=CaseStatus.OPEN, score__gte=least, score__lte=most)
+        asked = {"app_id": app.pk, "least": least, "most": most}
+        found = Results(verdict, dry_run, matching.count(), dict(sql.rows(_HELD, asked)))
+        known = {case.pk: case for case in matching.order_by("-expected_loss", "-id")[:MOST_AT_ONCE]}
+        chosen = list(known)
+    for _ in range(deciding.MOST_LOOKS):
+        try:
+            with transaction.atomic():
+                found.results = _each(app, chosen, set(known), ruling, dry_run)
+                if dry_run:
+                    transaction.set_rollback(True)
+            return found
+        except LookAgain:
+            continue
     raise deciding.busy()
 
 

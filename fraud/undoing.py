@@ -6,11 +6,10 @@ from django.db import IntegrityError, transaction
 
 from incenta import clock, events
 from incenta.accounts.models import App, User
-from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, NotFound
 
 from . import cases, confirming, deciding, faces, subjects
-from .deciding import LookAgain, Outcome
+from .deciding import Outcome
 from .models import Case, CaseStatus, Decision, Flag, FlagStatus, Verdict
 from .subjects import Effect, Subject
 
@@ -21,16 +20,15 @@ def undo(app: App, decision_id: str, *, actor: str, user: User | None = None) ->
 
     Raises ``NotFound`` ``decision_not_found``; ``Conflict`` ``undo_too_late``, ``decision_superseded``.
     """
-    with transaction_joined():
-        for _ in range(deciding.MOST_LOOKS):
-            decision = app.fraud_decisions.select_related("case").filter(pk=decision_id).first()
-            if decision is None:
-                raise NotFound("decision_not_found", "Decision not found.")
-            try:
-                with transaction.atomic():
-                    return _undo(app, decision, actor)
-            except (LookAgain, IntegrityError):  # a case of the same key was opened at the same moment
-                continue
+    for _ in range(deciding.MOST_LOOKS):
+        decision = app.fraud_decisions.filter(pk=decision_id).first()
+        if decision is None:
+            raise NotFound("decision_not_found", "Decision not found.")
+        try:
+            with transaction.atomic():
+                return _undo(app, decision, actor)
+        except IntegrityError:  # a case of the same key was opened at the same moment
+            continue
     raise deciding.busy()
 
 
