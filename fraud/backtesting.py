@@ -213,15 +213,22 @@ class Kept:
         return found
 
     @property
-    def thresholds(self) -> Thresholds:
-        kept = self.features.get("thresholds") or {}
-        known = Thresholds()
-        return Thresholds(
-            mode=kept.get("mode", known.mode),
-            hold_at=kept.get("hold_at", known.hold_at),
-            block_at=kept.get("block_at", known.block_at),
-            watch_at=kept.get("watch_at", known.watch_at),
-        )
+    def facts(self) -> Facts | None:
+        """``None`` where the snapshot is none that today's facts can be made of."""
+        try:
+            return Facts.from_features(self.features) if self.features else None
+        except (KeyError, TypeError, ValueError):
+            logger.warning("a score of %s cannot be tried again", self.subject_id)
+            return None
+
+
+def thresholds_of(rows: Iterable[Kept]) -> Thresholds:
+    """Those of the time. A later look does not repeat them."""
+    kept = next((found for row in rows if (found := row.features.get("thresholds"))), {})
+    known = Thresholds()
+    return Thresholds(
+        kept.get("mode", known.mode), kept.get("hold_at", known.hold_at), kept.get("block_at", known.block_at)
+    )
 
 
 class _MutedThen:
@@ -234,14 +241,13 @@ class _MutedThen:
         return signal in self.codes
 
 
-def retry(kept: Kept, weights: Weights) -> tuple[Assessment, Action]:
+def retry(kept: Kept, facts: Facts, weights: Weights, thresholds: Thresholds) -> tuple[Assessment, Action]:
     """What these weights make of a score's values."""
-    facts = Facts.from_features(kept.features)
     stages = (rules.REQUEST,) if kept.stage == Stage.REQUEST else (rules.REQUEST, rules.LATER)
     assessment = judge(
         facts, weights, said=kept.said, muted=_MutedThen(kept.reasons), stages=stages, is_degraded=kept.is_degraded
     )
-    return assessment, decide(assessment, kept.thresholds)
+    return assessment, decide(assessment, thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +287,13 @@ class Tally:
     def _subject(self, rows: list[Kept], weights: Weights, verdict: str | None) -> Changed | None:
         result = self.result
         result["scores"] += len(rows)
-        evaluable = [kept for kept in rows if kept.features]
-        if not evaluable:
+        known = [(kept, facts) for kept in rows if (facts := kept.facts) is not None]
+        if not known:
             result["notEvaluable"] += 1
             return None
         result["subjects"] += 1
-        tried = [(kept, *retry(kept, weights)) for kept in evaluable]
+        evaluable, thresholds = [kept for kept, _ in known], thresholds_of(rows)
+        tried = [(kept, *retry(kept, facts, weights, thresholds)) for kept, facts in known]
         held_then = [kept for kept in evaluable if kept.action in FLAGGED]
         held_now = [each for each in tried if each[2] in FLAGGED]
         then, now = bool(held_then), bool(held_now)
@@ -296,7 +303,7 @@ class Tally:
             for name, flagged in (("then", then), ("now", now)):
                 result[name][_cell(flagged, verdict)] += 1
         self._signals(tried, verdict)
-        self._gaps(evaluable, weights)
+        self._gaps(known, weights)
         if then == now:
             return None
         kept, assessment, action = max(held_now or tried, key=lambda each: (each[1].score or 0, each[0].at))
@@ -318,10 +325,10 @@ class Tally:
             if code in after and verdict is not None:
                 row["rejected" if verdict == "REJECTED" else "approved"] += 1
 
-    def _gaps(self, rows: list[Kept], weights: Weights) -> None:
+    def _gaps(self, known: list[tuple[Kept, Facts]], weights: Weights) -> None:
         """Signals that the draft lets speak and that these snapshots cannot answer: unknown is told, never taken for "no"."""
-        sent = frozenset().union(*(row.features.get("sent", ()) for row in rows))
-        later = any(row.stage != Stage.REQUEST for row in rows)
+        sent = frozenset().union(*(facts.sent for _, facts in known))
+        later = any(kept.stage != Stage.REQUEST for kept, _ in known)
         gaps = self.result["signalsNotEvaluable"]
         for code, points in weights.points.items():
             signal = signals()[code]

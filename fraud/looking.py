@@ -64,6 +64,11 @@ class Asked:
     """The app's present; ``at`` where it happened just now."""
 
     @property
+    def thresholds(self) -> dict:
+        """As a score keeps them."""
+        return {"mode": self.mode, "hold_at": self.hold_at, "block_at": self.block_at}
+
+    @property
     def other_id(self) -> str | None:
         """The other side of the referral."""
         other = self.referrer_id if self.user_id != self.referrer_id else self.referee_id
@@ -176,7 +181,8 @@ class Look:
             "action": self.action.value,
             "shadow_action": self.shadow_action,
             "reasons": reason_rows(told),
-            "features": self.facts.features(),
+            # the thresholds beside the facts: a backtest decides by those of the time
+            "features": self.facts.features() | {"thresholds": self.asked.thresholds},
             "coverage": list(told.coverage),
             "flip": self.flip,
             "rule_version": self.rule_version,
