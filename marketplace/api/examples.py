@@ -164,6 +164,33 @@ REDEMPTION = Either(
     Face("IssuedRedemption", _ISSUERS | {"role": Choice("issuer"), "userId": "user_123"}),
     Face("RedemptionHere", _ISSUERS | {"role": Choice("business")}),
 )
+NO_CODE = dict.fromkeys(("redemptionId", "status", "listing", "redeemedAt", "expiresAt", "fulfilledAt"))
+_PARTNER = {"appId": "app_01m831b2qts05fen4vdq67f4qt", "businessId": Nullable(BUSINESS_ID), "name": "Café Mitra"}
+_SUMS = {
+    "currency": "USD",
+    "owedToUs": Number(0),
+    "owedByUs": Number(0.8),
+    "net": Number(-0.8),
+    "redemptions": 1,
+    "returns": 0,
+}
+ENTRY = Face(
+    "SettlementEntry",
+    {
+        "id": "stl_01m831b2qts05fen4vdq67f4qv",
+        "kind": Choice("OWE", "RETURN"),
+        "direction": Choice("BY_US", "TO_US"),
+        "occurredAt": AT,
+        "partner": _PARTNER,
+        "redemptionId": REDEMPTION_ID,
+        "listing": {"id": LISTING_ID, "title": "A coffee"},
+        "coins": 80,
+        "tokens": 0,
+        "currency": "USD",
+        "amount": Number(0.8),
+        "net": Number(-0.8),
+    },
+)
 
 _NO_LISTING = {404: ("listing_not_found",)}
 OPERATIONS = {
@@ -265,11 +292,48 @@ OPERATIONS = {
     ),
     ("Verify", "get"): Operation(
         "What a user can afford, cheapest first",
-        Either(VERIFIED_USER, VERIFIED_CODE),
+        Either(
+            VERIFIED_USER,
+            VERIFIED_CODE,
+            {"valid": False, **NO_CODE, "error": "No redemption at this business has this code."},
+        ),
         path={"userId": "user_123"},
         query={"page": ("Which page, from 1.", 1), "limit": ("Listings on a page, at most 100.", 25)},
-        description="The id or the code of a redemption that the app is a party to answers whether it is valid instead.",
+        description="The id or the code of a redemption that the app is a party to answers whether it is valid instead. To a "
+        "key of scope `pos` it answers about codes only.",
         id="verifyUser",
+    ),
+    ("Fulfill", "post"): Operation(
+        "The redemption, fulfilled",
+        {"success": True, "redemption": REDEMPTION},
+        body={"code": CODE, "orderReference": "order_1001"},
+        description="At the point of sale: by code, once. A key of scope `pos` may call this and `verify`, and nothing else. "
+        "Too many codes that do not exist, and the key waits for the next minute.",
+        codes={
+            404: ("redemption_not_found",),
+            409: ("already_fulfilled", "redemption_cancelled", "redemption_expired"),
+            429: ("too_many_unknown_codes",),
+        },
+        id="fulfillByCode",
+    ),
+    ("Statement", "get"): Operation(
+        "The month's entries, the oldest first, and what they come to for each partner and currency",
+        item=ENTRY,
+        beside={
+            "month": "2026-11",
+            "timezone": "Asia/Kathmandu",
+            "from": AT,
+            "to": LATER,
+            "partners": [{"partner": _PARTNER, **_SUMS}],
+            "totals": [_SUMS],
+        },
+        query={
+            "month": ("A month by the app's time zone; without it the present one.", "2026-11"),
+            "format": ("`csv` answers every entry of the month as a file.", "json"),
+        },
+        description="`net` is what the partner owes: below zero it is owed to the partner. A redemption that is cancelled or "
+        "expires is returned by an entry of its own, in the month in which that happens.",
+        id="getMarketplaceStatement",
     ),
     ("RedeemListing", "post"): Operation(
         "The redemption and its code",

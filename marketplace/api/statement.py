@@ -37,13 +37,13 @@ class Statement(ListView):
         start, end = self.month.bounds(request.app)
         return Response(
             {
+                **page,
                 "month": str(self.month),
                 "timezone": request.app.timezone,
                 "from": clock.iso(start),
                 "to": clock.iso(end),
                 "partners": [settlement.account_face(account) for account in self.accounts],
                 "totals": settlement.totals(self.accounts),
-                **page,
             }
         )
 
