@@ -93,13 +93,16 @@ class Stage:
         from django.db import transaction
 
         from incenta.accounts import create_merchant
-        from incenta.accounts.models import User
+        from incenta.accounts.models import ApiKey, Plan, User
         from incentives import actions, catalog
         from referrals import campaigns
 
         first = self.sealed.calls[0].at - timedelta(days=1)
-        self.apps, self.campaigns, self.items = [], [], []
+        self.apps, self.campaigns, self.items, self.keys = [], [], [], []
         with transaction.atomic():
+            Plan.objects.get_or_create(
+                is_default=True, defaults={"name": "Bench", "monthly_calls": 10**12, "calls_per_minute": 10**9}
+            )
             owner, _ = User.objects.get_or_create(email="scenarios@example.com")
             for merchant in self.sealed.merchants:
                 app = (
@@ -142,6 +145,8 @@ class Stage:
                 if self.off:
                     self._switch_off(app)
                 self.apps.append(app)
+                if self.over_http:
+                    self.keys.append(ApiKey.objects.issue(app, "scenarios")[1])
         self.played.app_ids = [app.pk for app in self.apps]
 
     def _switch_off(self, app) -> None:
@@ -166,6 +171,9 @@ class Stage:
 
         from incenta.errors import DomainError
 
+        from .over_http import Door
+
+        door = Door(self) if self.over_http else None
         verbs = {
             Refer: self._refer,
             Click: self._click,
@@ -186,7 +194,10 @@ class Stage:
                 tick = max(tick + HOUR, self._next_due())
             self.apps[call.app].clock_frozen_at = call.at
             try:
-                verbs[type(call)](call)
+                if door is None or not door.takes(call):
+                    verbs[type(call)](call)
+                else:
+                    door.send(call)
             except DomainError as refusal:
                 self.played.refusals[call.kind, refusal.code] += 1
             if call.number >= analyzed * 3 + 1000:
