@@ -21,6 +21,7 @@ dashboard = [
     path("", include("incenta.accounts.dashboard.urls")),
     path("<app:app_id>/", include("incenta.accounts.dashboard.app_urls")),
     path("<app:app_id>/", include("referrals.dashboard.urls")),
+    path("<app:app_id>/", include("fraud.dashboard.urls")),
     path("<app:app_id>/", include("incentives.dashboard.urls")),
     path("<app:app_id>/", include("marketplace.dashboard.urls")),
 ]

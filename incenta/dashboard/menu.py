@@ -22,6 +22,7 @@ class Entry:
 
 ENTRIES = (
     Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
+    Entry("Fraud", "fraud", "Review", "shield-alert", "fraud.read", hotkey="g f"),
     Entry("Engagement", "actions", "Actions", "zap", hotkey="g a"),
     Entry("Engagement", "levels", "Levels", "chart-no-axes-column-increasing"),
     Entry("Engagement", "badges", "Badges", "award"),

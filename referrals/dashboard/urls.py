@@ -5,6 +5,7 @@ from django.urls import path
 from referrals.models.campaign import CampaignStatus
 
 from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, SetStatus, Versions
+from .fraud_samples import MakeSamples
 from .referrals import CampaignReferrals
 
 urlpatterns = [
@@ -16,4 +17,5 @@ urlpatterns = [
     path("campaigns/<str:campaign_id>/start/", SetStatus.as_view(status=CampaignStatus.ACTIVE), name="start_campaign"),
     path("campaigns/<str:campaign_id>/versions/", Versions.as_view(), name="campaign_versions"),
     path("campaigns/<str:campaign_id>/referrals/", CampaignReferrals.as_view(), name="campaign_referrals"),
+    path("fraud/samples/", MakeSamples.as_view(), name="make_fraud_samples"),
 ]

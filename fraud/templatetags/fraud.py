@@ -1,0 +1,49 @@
+"""Words of the review pages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+FAMILIES = {
+    "IDENTITY": "identity",
+    "NETWORK": "network",
+    "TIMING": "timing",
+    "VALUE": "value",
+    "COINS": "coins",
+    "GRAPH": "links",
+    "CERTAIN": "ids",
+}
+
+
+@register.filter
+def risk_band(score: int) -> str:
+    """``high`` from 80, ``middle`` from 50, else ``low``: beside the number, never instead of it."""
+    return "high" if score >= 80 else "middle" if score >= 50 else "low"
+
+
+@register.filter
+def of(found: Mapping[str, Any], name: str) -> Any:
+    return found.get(name)
+
+
+@register.filter
+def who(names: Mapping[str, str], actor: str) -> str:
+    """``user:12`` by name; a key, a deadline or the system as it is."""
+    return names.get(actor, actor)
+
+
+@register.filter
+def families(names: list[str]) -> str:
+    """``identity, network``"""
+    return ", ".join(FAMILIES.get(name, name.lower()) for name in names)
+
+
+@register.filter
+def flip_words(flip: Mapping[str, Any]) -> str:
+    """The smallest change that would turn the decision, as a sentence."""
+    if "missing" in flip:
+        return f"{flip['missing']} points more and it would have been held."
+    return f"Without {' and '.join(flip['without'])} it would not have been held (score {flip['score']})."
