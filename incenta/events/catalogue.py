@@ -40,14 +40,34 @@ _REWARD = {
     "reason": None,
 }
 _BALANCES = {"xp": 310, "coins": 155, "tokens": 0}
+_PROFILE = {
+    "profileId": _BIZ,
+    "name": "Café Mitra",
+    "description": "Coffee by the lake",
+    "category": "food",
+    "url": "https://mitra.example.com",
+    "country": "NP",
+    "status": "PENDING",
+    "statusReason": "",
+    "createdAt": _AT,
+}
 _REDEMPTION = {
     "redemptionId": _RDM,
     "listingId": _LST,
+    "listingTitle": "A coffee",
     "userId": "customer_42",
     "status": "PENDING",
-    "discountCode": "CAFE-7F2KQ9MX",
+    "discountCode": "CAFE-7FHKQ9MXWPR3TH",
     "coinCost": 100,
     "tokenCost": 0,
+    "owed": 1,
+    "currency": "USD",
+    "expiresAt": "2026-12-23T09:30:00.000Z",
+    "orderReference": None,
+    "reason": None,
+    "settledBy": None,
+    "business": {"id": _BIZ, "name": "Café Mitra", "url": "https://mitra.example.com"},
+    "issuer": {"name": "Himal Shop"},
 }
 _ITEM = {
     "redemptionId": _RDM,
@@ -57,6 +77,8 @@ _ITEM = {
     "coinCost": 100,
     "tokenCost": 0,
 }
+
+_SELF = [{"type": "SELF_REFERRAL", "points": 100, "message": "The referrer and the referred friend are the same user."}]
 
 _ALL = (
     EventType(
@@ -156,9 +178,9 @@ _ALL = (
         {
             "flagId": _FLAG,
             "type": "SELF_REFERRAL",
-            "subject": _CONV,
+            "subject": {"type": "CONVERSION", "id": _CONV},
             "riskScore": 100,
-            "reasons": [],
+            "reasons": _SELF,
             "decision": None,
             "note": None,
         },
@@ -169,9 +191,9 @@ _ALL = (
         {
             "flagId": _FLAG,
             "type": "SELF_REFERRAL",
-            "subject": _CONV,
+            "subject": {"type": "CONVERSION", "id": _CONV},
             "riskScore": 100,
-            "reasons": [],
+            "reasons": _SELF,
             "decision": "APPROVE",
             "note": "One household.",
         },
@@ -217,17 +239,33 @@ _ALL = (
     EventType(
         "MARKETPLACE_PROFILE_CREATED",
         "A business made its profile.",
-        {"profileId": _BIZ, "name": "Café Mitra", "status": "PENDING"},
+        _PROFILE,
     ),
     EventType(
         "MARKETPLACE_PROFILE_VERIFIED",
         "A business was verified.",
-        {"profileId": _BIZ, "name": "Café Mitra", "status": "VERIFIED"},
+        _PROFILE | {"status": "VERIFIED", "statusReason": "We called them."},
     ),
     EventType(
         "MARKETPLACE_LISTING_CREATED",
         "A business made a listing.",
-        {"listingId": _LST, "title": "A coffee", "coinCost": 100, "tokenCost": 0},
+        {
+            "listingId": _LST,
+            "businessId": _BIZ,
+            "title": "A coffee",
+            "category": "food",
+            "coinCost": 100,
+            "tokenCost": 0,
+            "inventory": 50,
+            "validDays": 30,
+            "startsAt": None,
+            "endsAt": None,
+            "published": True,
+            "currency": "USD",
+            "coinRate": 0.01,
+            "tokenRate": 0,
+            "createdAt": _AT,
+        },
     ),
     EventType(
         "MARKETPLACE_REDEMPTION_CREATED",
@@ -237,17 +275,27 @@ _ALL = (
     EventType(
         "MARKETPLACE_REDEMPTION_FULFILLED",
         "A redemption was honoured at the business.",
-        _REDEMPTION | {"status": "FULFILLED"},
+        _REDEMPTION | {"status": "FULFILLED", "orderReference": "order_1001", "settledBy": "BUSINESS"},
     ),
     EventType(
         "MARKETPLACE_REDEMPTION_CANCELLED",
-        "A redemption was cancelled and the coins returned.",
-        _REDEMPTION | {"status": "CANCELLED"},
+        "A redemption was cancelled and the coins returned, or its code has expired (status EXPIRED).",
+        _REDEMPTION | {"status": "CANCELLED", "reason": "Closed today", "settledBy": "BUSINESS"},
     ),
     EventType(
         "MARKETPLACE_PROMOTION_CREATED",
         "A listing is cheaper for a while.",
-        {"promotionId": _PRM, "listingId": _LST, "percentOff": 20},
+        {
+            "promotionId": _PRM,
+            "listingId": _LST,
+            "listingTitle": "A coffee",
+            "name": "Winter",
+            "percentOff": 20,
+            "status": "RUNNING",
+            "startsAt": _AT,
+            "endsAt": "2026-12-23T09:30:00.000Z",
+            "createdAt": _AT,
+        },
     ),
 )
 

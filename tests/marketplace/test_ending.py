@@ -2,6 +2,7 @@
 
 import pytest
 
+from incenta.events.catalogue import EVENT_TYPES
 from incentives import ledger
 from marketplace import expiring
 from marketplace.models import ListingStock, Redemption, SettlementEntry
@@ -116,6 +117,24 @@ def test_fulfilled_or_cancelled_but_never_both(transactional_db, himal, cafe):
     assert coins(himal) == 300 - 30 * kept and ListingStock.objects.get().left == 10 - kept
     assert SettlementEntry.objects.filter(kind="RETURN").count() == 6 - kept
     assert ledger.verify(himal.app)["ok"]
+
+
+def test_every_event_holds_what_the_catalogue_shows(himal, cafe, coffee):
+    """To the issuer everything; to the business everything but who the user is."""
+    kinds = {name: kind.example for name, kind in EVENT_TYPES.items() if name.startswith("MARKETPLACE_")}
+    cafe.post(f"{M}/promotions", {"listingId": coffee, "percentOff": 10, "endsAt": "2099-01-01T00:00:00Z"})
+    first, second = (redeem(himal, coffee)["redemptionId"] for _ in range(2))
+    settle(cafe, first, "FULFILLED", orderReference="order-7")
+    settle(himal, second, "CANCELLED", reason="Closed")
+    seen = set()
+    for who in (himal, cafe):
+        for event in who.app.events.filter(type__in=kinds):
+            seen.add(event.type)
+            missing = set(kinds[event.type]) - set(event.data)
+            hidden = {"userId"} if "REDEMPTION" in event.type and who is cafe else set()
+            assert missing == hidden, (event.type, missing)
+            assert event.actor == "system" or event.actor.startswith(("operator", who.app.api_keys.get().pk))
+    assert seen == set(kinds)
 
 
 # --- time --------------------------------------------------------------------------------------------------------------
