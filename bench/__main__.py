@@ -18,6 +18,10 @@ def main() -> None:
         from bench import incentives
 
         return incentives.main(sys.argv[2:])
+    if sys.argv[1:2] == ["marketplace"]:
+        from bench import marketplace
+
+        return marketplace.main(sys.argv[2:])
     if sys.argv[1:2] == ["fraud-report"]:
         from bench import fraud_report
 

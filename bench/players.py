@@ -35,12 +35,9 @@ class Players:
 
 def ready(users: int) -> Players:
     """The app, made where there is none of this size; its users' last day is always yesterday."""
-    from django.core.management import call_command
     from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
 
     from incenta.database import sql
-    from incenta.database.embedded import Cluster
 
     note = installation.HOME / "players.json"
     made_by = [VERSION, users, _fingerprint()]
@@ -50,15 +47,7 @@ def ready(users: int) -> Players:
     else:
         say(f"Making an app with {users:,} users in {installation.HOME}: a minute, once.")
         note.unlink(missing_ok=True)
-        settings = connection.settings_dict
-        with connection._nodb_cursor() as cursor:  # a database of its own: what it holds may go
-            Cluster(**settings["EMBEDDED"]).ensure_running()
-            cursor.execute(f'DROP DATABASE IF EXISTS "{settings["NAME"]}" WITH (FORCE)')
-            cursor.execute(f'CREATE DATABASE "{settings["NAME"]}"')
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            call_command("migrate", verbosity=0)
-        call_command("createcachetable", verbosity=0)
+        fresh_database()
         players = _make(users)
         note.write_text(json.dumps(asdict(players) | {"made_by": made_by}))
     sql.execute(
@@ -68,6 +57,25 @@ def ready(users: int) -> Players:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE incentives_standing")
     return players
+
+
+def fresh_database() -> None:
+    """Empties the installation's database, which is the bench's own, and brings its tables up to date."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    from incenta.database.embedded import Cluster
+
+    settings = connection.settings_dict
+    with connection._nodb_cursor() as cursor:
+        Cluster(**settings["EMBEDDED"]).ensure_running()
+        cursor.execute(f'DROP DATABASE IF EXISTS "{settings["NAME"]}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{settings["NAME"]}"')
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0)
+    call_command("createcachetable", verbosity=0)
 
 
 def _make(users: int) -> Players:
