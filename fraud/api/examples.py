@@ -1,5 +1,5 @@
 """The room of fraud by example, for the API's description."""
 
-from . import rule_examples
+from . import case_examples, rule_examples
 
-OPERATIONS = rule_examples.OPERATIONS
+OPERATIONS = case_examples.OPERATIONS | rule_examples.OPERATIONS

@@ -2,9 +2,19 @@
 
 from django.urls import path
 
-from . import lists, rule_sets
+from . import cases, flags, lists, rule_sets
 
 urlpatterns = [
+    path("fraud/flags", flags.Flags.as_view()),
+    path("fraud/flags/<str:flag_id>", flags.FlagDetail.as_view()),
+    path("fraud/flags/<str:flag_id>/resolve", flags.ResolveFlag.as_view()),
+    path("fraud/cases", cases.Cases.as_view()),
+    path("fraud/cases/decide", cases.DecideCases.as_view()),
+    path("fraud/cases/<str:case_id>", cases.CaseDetail.as_view()),
+    path("fraud/cases/<str:case_id>/decide", cases.DecideCase.as_view()),
+    path("fraud/cases/<str:case_id>/notes", cases.CaseNotes.as_view()),
+    path("fraud/decisions", cases.Decisions.as_view()),
+    path("fraud/decisions/<str:decision_id>/undo", cases.UndoDecision.as_view()),
     path("fraud/lists", lists.FraudLists.as_view()),
     path("fraud/lists/<str:entry_id>", lists.FraudListEntry.as_view()),
     path("fraud/mutes", lists.FraudMutes.as_view()),

@@ -1,5 +1,6 @@
 """The referral programme's answers by example, for the API's description."""
 
+from fraud.api.case_examples import EFFECT, FLAG
 from incenta.api.examples import Choice, Face, Free, Nullable, Number, Operation
 from referrals.models.campaign import (
     BudgetPolicy,
@@ -280,6 +281,24 @@ OPERATIONS = {
         {"referral": REFERRAL},
         path={"code": "7F2KQ9MX"},
         codes={404: ("referral_not_found",)},
+    ),
+    ("FlagReferral", "post"): Operation(
+        "Flag a code by hand",
+        {
+            "success": True,
+            "flag": FLAG,
+            "referralId": REFERRAL_ID,
+            "referralCode": "7F2KQ9MX",
+            "status": "FLAGGED",
+            "effects": [EFFECT],
+        },
+        status=201,
+        also={200: "It was flagged by hand before."},
+        path={"code": "7F2KQ9MX"},
+        body={"reason": "Posted on a coupon site."},
+        codes={404: ("referral_not_found",)},
+        description="What the code earned and is not paid yet is held, and what comes on it from now on, until the case is decided.",
+        id="flagReferral",
     ),
     ("Clicks", "post"): Operation(
         "The click that was recorded",

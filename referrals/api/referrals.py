@@ -12,7 +12,7 @@ from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
-from referrals import codes, faces, referring, stats
+from referrals import codes, faces, flagging, referring, stats
 from referrals.models import Referral
 from referrals.models.campaign import CampaignStatus
 from referrals.models.referral import ReferralStatus
@@ -142,6 +142,22 @@ class ReferralDetail(ApiView):
         if referral is None:
             raise NotFound("referral_not_found", "Referral code not found.")
         return Response({"referral": ReferralFace.of(request.app, [referral])[0]})
+
+
+class FlagInput(Serializer):
+    reason = Text(max_length=300)
+
+
+class FlagReferral(ApiView):
+    """Flags a code by hand: 201, or 200 where it was flagged by hand before."""
+
+    serializer_class = FlagInput
+
+    def post(self, request, code):
+        answer, made = flagging.flag(
+            request.app, code, FlagInput.parse(request.data)["reason"], actor=request.api_key.pk
+        )
+        return Response(answer, status=201 if made else 200)
 
 
 class ClickInput(Serializer):

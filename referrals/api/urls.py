@@ -9,6 +9,7 @@ urlpatterns = [
     path("campaigns/<str:campaign_id>", campaigns.CampaignDetail.as_view()),
     path("referrals", referrals.Referrals.as_view()),
     path("referrals/<str:code>", referrals.ReferralDetail.as_view()),
+    path("referrals/<str:code>/flag", referrals.FlagReferral.as_view()),
     path("clicks", referrals.Clicks.as_view()),
     path("conversions", conversions.Conversions.as_view()),
     path("conversions/<str:conversion_id>", conversions.ConversionDetail.as_view()),
