@@ -210,9 +210,8 @@ def _print(measured: dict[str, list[float]], scripts: dict, known, options) -> N
             f"| {statistics.median(measured[sql]):,.0f} | {of_sql:.2f} | {share:.2f} |"
         )
     hot = ratio(lambda hot, spread: hot / spread, "redemption, hot", "redemption, spread")
-    print(
-        f"\nOne hot listing: {hot:.2f} of the rate of a thousand. Constant view: {statistics.median(measured['constant view']):,.0f} a second."
-    )
+    constant = statistics.median(measured["constant view"])
+    print(f"\nOne hot listing: {hot:.2f} of the rate of a thousand. Constant view: {constant:,.0f} a second.")
     file = installation.HOME / f"redemptions-{time.strftime('%Y%m%d-%H%M%S')}.json"
     file.write_text(json.dumps(measured, indent=1))
 
