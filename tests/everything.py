@@ -156,6 +156,8 @@ def partner_of(who: Caller) -> Caller:
     if who.app.is_sandbox:
         partner.sandbox_of = App.objects.create(merchant=who.app.merchant, name="Live partner")
         partner.save()
+    else:
+        App.objects.create(merchant=who.app.merchant, name="Partner's sandbox", sandbox_of=partner)
     found = _partners[who.app.pk] = caller(partner)
     return found
 

@@ -123,22 +123,24 @@ class Settle(Button):
     section = "marketplace_redemptions"
     tab = "marketplace_redemptions_here"
 
-    def back(self, redemption_id: str) -> str:
+    def back(self, marketplace_redemption_id: str) -> str:
         query = self.request.GET.urlencode()
         return self.url(self.tab) + (f"?{query}" if query else "")
 
 
 class Fulfil(Settle):
-    def act(self, redemption_id: str) -> str:
+    def act(self, marketplace_redemption_id: str) -> str:
         reference = self.request.POST.get("order_reference", "").strip()[:255]
         done = redemptions.fulfil(
-            self.request.app, redemption_id, order_reference=reference, actor=actor_of(self.request)
+            self.request.app, marketplace_redemption_id, order_reference=reference, actor=actor_of(self.request)
         )
         return f"{done.listing.title} is fulfilled."
 
 
 class Cancel(Settle):
-    def act(self, redemption_id: str) -> str:
+    def act(self, marketplace_redemption_id: str) -> str:
         reason = self.request.POST.get("reason", "").strip()[:500]
-        done = redemptions.cancel(self.request.app, redemption_id, reason=reason, actor=actor_of(self.request))
+        done = redemptions.cancel(
+            self.request.app, marketplace_redemption_id, reason=reason, actor=actor_of(self.request)
+        )
         return f"{done.listing.title} is cancelled: {paid(done.coin_cost, done.token_cost)} went back to the user."

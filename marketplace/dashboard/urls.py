@@ -34,9 +34,21 @@ urlpatterns = [
     path("marketplace/promotions/<str:promotion_id>/end/", EndPromotion.as_view(), name="end_promotion"),
     path("marketplace/redemptions/", Redemptions.as_view(), name="marketplace_redemptions"),
     path("marketplace/redemptions/here/", RedemptionsHere.as_view(), name="marketplace_redemptions_here"),
-    path("marketplace/redemptions/<str:redemption_id>/cancel/", cancel_issued, name="cancel_marketplace_redemption"),
-    path("marketplace/redemptions/here/<str:redemption_id>/fulfil/", Fulfil.as_view(), name="fulfil_redemption_here"),
-    path("marketplace/redemptions/here/<str:redemption_id>/cancel/", Cancel.as_view(), name="cancel_redemption_here"),
+    path(
+        "marketplace/redemptions/<str:marketplace_redemption_id>/cancel/",
+        cancel_issued,
+        name="cancel_marketplace_redemption",
+    ),
+    path(
+        "marketplace/redemptions/here/<str:marketplace_redemption_id>/fulfil/",
+        Fulfil.as_view(),
+        name="fulfil_redemption_here",
+    ),
+    path(
+        "marketplace/redemptions/here/<str:marketplace_redemption_id>/cancel/",
+        Cancel.as_view(),
+        name="cancel_redemption_here",
+    ),
     path("marketplace/counter/", Counter.as_view(), name="counter"),
     path("marketplace/statement/", Statement.as_view(), name="statement"),
 ]
