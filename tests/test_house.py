@@ -171,6 +171,12 @@ ANOTHER_BEGINNING = {
     "webhook_message_age": "the purge of all apps",
     "webhook_delivery_age": "the purge of all apps",
     "webhook_delivery_expiry": "leases that ran out, of all apps",
+    "profile_queue": "the operator's queue: businesses of all apps",
+    "Profile.decided_by": "a person; asked when the person is deleted",
+    "listing_on_offer": "what is on offer is on offer to the users of all apps",
+    "marketplace_code_unique": "begins with an app: the business, at whose counter the code is read",
+    "marketplace_redemption_here": "begins with an app: the business, whose list of redemptions it is",
+    "marketplace_redemption_due": "codes of all apps that have run out",
 }
 """A key of a tenant's table that may begin with something else than the app, and why."""
 
@@ -217,8 +223,9 @@ def test_keys_of_tenants_rows_begin_with_the_app():
 SAME_ID = {
     "incentives.Hold": "opened by a transfer, whose id it bears",
     "webhooks.WebhookMessage": "the frozen body of an event, whose id it bears",
+    "marketplace.Redemption": "to a client both are redemptions: of an item of one's own, and at a partner",
 }
-"""Models that share a prefix with another one, because they share its ids."""
+"""Models that share a prefix with another one, and why."""
 
 
 def test_what_the_api_names_has_a_prefixed_id():
