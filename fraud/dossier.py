@@ -238,14 +238,28 @@ def _outcomes(app: App, users: list[str]) -> dict[str, str]:
 def _moments(app: App, case: Case, about: dict[Subject, Description], scores: Iterable[Score]) -> list[Moment]:
     history = CaseEvent.objects.filter(app=app, case=case).order_by("-at", "-id")[:MOST_HISTORY]
     found = [Moment(each.at, _words(each), each.actor, each.note) for each in history]
+    found = _together(found)
     found += [Moment(each.at, each.title) for each in about.values()]
     found += [Moment(score.at, f"Scored {score.score}: {score.get_stage_display().lower()}") for score in scores]
     return sorted(found, key=lambda moment: moment.at, reverse=True)[:MOST_HISTORY]
 
 
+def _together(moments: list[Moment]) -> list[Moment]:
+    """Several flags of one moment are one line."""
+    found: list[Moment] = []
+    for moment in moments:
+        last = found[-1] if found else None
+        if last and moment.title.startswith(FLAGGED) and last.title.startswith(FLAGGED) and last.at == moment.at:
+            last.title += moment.title.removeprefix(FLAGGED).replace(":", ",", 1)
+        else:
+            found.append(moment)
+    return found
+
+
+FLAGGED = "Flagged"
 KINDS = {
     "opened": "Case opened",
-    "flag_added": "Flag added",
+    "flag_added": FLAGGED,
     "note": "Note",
     "assigned": "Assigned",
     "decided": "Decided",

@@ -1,11 +1,13 @@
 """Deciding many cases: first what would follow, then, with a note, the deed; and one undo for all of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from fraud import deciding_many, undoing
+from fraud.deciding import Outcome
 from fraud.deciding_many import MOST_AT_ONCE, Results
 from fraud.models import Case, Verdict
 from incenta.dashboard.access import actor_of
@@ -69,7 +71,7 @@ class DecideMany(AppPage):
             {
                 "verdict": verdict,
                 "found": found,
-                "lines": lines(found) if found else [],
+                "lines": lines(found.decided) if found else [],
                 "changed": changed,
                 "refused": [each for each in found.results if each.refusal] if found else [],
                 "done": [outcome.decision.pk for outcome in found.decided] if found else [],
@@ -101,7 +103,7 @@ class DecideMany(AppPage):
                 "verdict": verdict,
                 "found": found,
                 "cases": shown,
-                "lines": lines(found) if found else [],
+                "lines": lines(found.decided) if found else [],
                 "refused": [each for each in found.results if each.refusal] if found else [],
                 "refusal": refusal,
                 "worth": worth(found.held) if found else "",
@@ -133,7 +135,7 @@ class DecideByScore(DecideMany):
                 "verdict": verdict.value,
                 "found": found,
                 "cases": list(request.app.fraud_cases.filter(pk__in=ids).order_by("-expected_loss", "-id")),
-                "lines": lines(found),
+                "lines": lines(found.decided),
                 "refused": [each for each in found.results if each.refusal],
                 "refusal": "",
                 "worth": worth(found.held),
@@ -160,9 +162,10 @@ class UndoMany(Action):
         return told + (f" {len(refused)} could not be: {refused[0]}" if refused else "")
 
 
-def lines(found: Results) -> list[Line]:
+def lines(outcomes: Iterable[Outcome]) -> list[Line]:
+    """All their effects, added up by kind."""
     held: dict[str, list] = {}
-    for outcome in found.decided:
+    for outcome in outcomes:
         for effect in outcome.effects:
             counted = held.setdefault(effect.kind, [0, {}])
             counted[0] += 1

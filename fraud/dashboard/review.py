@@ -18,6 +18,7 @@ from incenta.errors import DomainError
 from . import pictures
 from .decisions import UNDO
 from .figures import duration, figures
+from .many import lines
 
 OPEN, KEPT, CLOSED = "open", "kept", "closed"
 STATES = [(OPEN, "Open"), (KEPT, "Kept"), (CLOSED, "Decided")]
@@ -161,7 +162,7 @@ class Preview(AppPage):
                 outcome = deciding.decide(
                     request.app, case_id, verdict, actor=str(request.user), note="preview", preview=True
                 )
-                told.append((label, [effect.text for effect in outcome.effects], ""))
+                told.append((label, lines([outcome]), [effect.text for effect in outcome.effects], ""))
             except DomainError as error:
-                told.append((label, [], error.message))
+                told.append((label, [], [], error.message))
         return self.page({"told": told})

@@ -17,6 +17,18 @@ FAMILIES = {
     "CERTAIN": "ids",
 }
 
+SILENCES = {
+    "hub": "many honest people share it",
+    "muted": "somebody muted it",
+    "allowed": "on the allow list",
+    "usual": "it is usual here",
+    "household": "a household would look the same",
+    "shop": "a shop's own device",
+    "broadcast": "it speaks of the code, not of its buyers",
+    "missing": "nothing was sent to judge it by",
+    "no_context": "nothing was sent of the friend",
+}
+
 
 @register.filter
 def risk_band(score: int) -> str:
@@ -39,6 +51,12 @@ def who(names: Mapping[str, str], actor: str) -> str:
 def families(names: list[str]) -> str:
     """``identity, network``"""
     return ", ".join(FAMILIES.get(name, name.lower()) for name in names)
+
+
+@register.filter
+def silence_words(why: str) -> str:
+    """Why a signal that is so adds nothing."""
+    return SILENCES.get(why, why)
 
 
 @register.filter
