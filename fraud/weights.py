@@ -27,7 +27,7 @@ class Weights:
 
 
 def _registry() -> tuple:
-    return tuple(getattr(rules, "SIGNALS", ()))
+    return tuple(rules.SIGNALS)
 
 
 @cache

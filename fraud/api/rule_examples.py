@@ -127,10 +127,10 @@ BACKTEST = Face(
 SETTINGS = Face(
     "FraudSettings",
     {
-        "coinHoldAt": 60,
+        "coinHoldAt": 40,
         "watchAt": 30,
         "twoPerson": False,
-        "samplePerThousand": 10,
+        "samplePerThousand": 0,
         "version": 12,
         "updatedAt": Nullable(AT, shown=False),
         "updatedBy": Nullable(KEY, shown=False),

@@ -18,7 +18,7 @@ class FraudSettings(models.Model):
     )
     lists_version = models.PositiveBigIntegerField(default=0, help_text="The version at which a list last changed.")
     coin_hold_at = models.PositiveSmallIntegerField(
-        default=60, help_text="The score from which a user's new coins wait for review."
+        default=40, help_text="The score from which a user's new coins wait for review."
     )
     watch_at = models.PositiveSmallIntegerField(
         default=30, help_text="The score from which a subject is watched, and told of."
@@ -27,7 +27,7 @@ class FraudSettings(models.Model):
         default=False, help_text="A rule set is activated by somebody else than its author, and on the page only."
     )
     sample_per_thousand = models.PositiveSmallIntegerField(
-        default=10, help_text="How many of a thousand conversions that nothing spoke against are reviewed all the same."
+        default=0, help_text="How many of a thousand conversions that nothing spoke against are reviewed all the same."
     )
     updated_at = models.DateTimeField(null=True)
     updated_by = models.CharField(max_length=120, blank=True)

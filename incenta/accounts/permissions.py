@@ -20,6 +20,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "rewards.pay": frozenset({OWNER, ADMIN}),
     "fraud.read": frozenset({OWNER, ADMIN, ANALYST}),
     "fraud.decide": frozenset({OWNER, ADMIN, ANALYST}),
+    "fraud.rules": frozenset({OWNER, ADMIN}),
     "keys.manage": frozenset({OWNER, ADMIN, DEVELOPER}),
     "webhooks.manage": frozenset({OWNER, ADMIN, DEVELOPER}),
     "logs.read": frozenset({OWNER, ADMIN, DEVELOPER}),

@@ -34,3 +34,13 @@ def open_app(user, app_id: str) -> tuple[Membership, App] | None:
 def actor_of(request: HttpRequest) -> str:
     """Who acts, as events and versions note it."""
     return f"user:{request.user.pk}"
+
+
+def actors(request: HttpRequest, ids: set[str]) -> dict[str, str]:
+    """What to call those who did something: people of this merchant by name, keys of this app by theirs."""
+    people = {int(each.removeprefix("user:")) for each in ids if each.startswith("user:") and each[5:].isdecimal()}
+    members = request.membership.merchant.memberships.filter(user__in=people).select_related("user") if people else []
+    keys = request.app.api_keys.filter(pk__in=[each for each in ids if each.startswith("key_")])
+    return {f"user:{member.user_id}": member.user.get_full_name() for member in members} | {
+        key.pk: f"API key “{key.name}”" for key in keys
+    }

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from incenta import clock, money
-from incenta.dashboard.access import actor_of, may
+from incenta.dashboard.access import actor_of, actors, may
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
 from incenta.errors import InvalidInput, NotFound
@@ -271,13 +271,3 @@ class Versions(CampaignPage):
         for version in newest:
             version.by = names.get(version.actor, "")
         return self.about(campaign, versions=newest)
-
-
-def actors(request: HttpRequest, ids: set[str]) -> dict[str, str]:
-    """What to call those who did something: people of this merchant by name, keys of this app by theirs."""
-    people = {int(each.removeprefix("user:")) for each in ids if each.startswith("user:") and each[5:].isdecimal()}
-    members = request.membership.merchant.memberships.filter(user__in=people).select_related("user") if people else []
-    keys = request.app.api_keys.filter(pk__in=[each for each in ids if each.startswith("key_")])
-    return {f"user:{member.user_id}": member.user.get_full_name() for member in members} | {
-        key.pk: f"API key “{key.name}”" for key in keys
-    }

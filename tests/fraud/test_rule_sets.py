@@ -181,7 +181,7 @@ def test_two_persons_are_not_switched_off_by_one(himal):
     refused = himal.patch("/fraud/settings", {"twoPerson": False, "watchAt": 10})
     assert (refused.status, refused["code"]) == (409, "second_person_needed")
     assert himal.get("/fraud/settings").json | {"updatedAt": "", "updatedBy": ""} == {
-        "coinHoldAt": 60, "watchAt": 25, "twoPerson": True, "samplePerThousand": 10, "version": 1, "updatedAt": "", "updatedBy": "",
+        "coinHoldAt": 40, "watchAt": 25, "twoPerson": True, "samplePerThousand": 0, "version": 1, "updatedAt": "", "updatedBy": "",
     }  # fmt: skip
 
 
