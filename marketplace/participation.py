@@ -44,7 +44,7 @@ def rate_number(rate: Decimal | None) -> int | float | None:
 def revise(app: App, changes: dict) -> Participation:
     """Changes what is sent, under the model's names. Raises ``InvalidInput`` for a business that is not there."""
     with sql.transaction_joined():
-        App.objects.select_for_update().get(pk=app.pk)
+        App.objects.select_for_update(no_key=True).get(pk=app.pk)
         found = of(app)
         for name, field in NAMES.items():
             if field in ("allowed", "blocked") and field in changes:

@@ -51,7 +51,7 @@ def create(app: App, values: dict, *, actor: str = "") -> Profile:
     """
     now = clock.now(app)
     with sql.transaction_joined():
-        App.objects.select_for_update().get(pk=app.pk)  # two tabs cannot make two
+        App.objects.select_for_update(no_key=True).get(pk=app.pk)  # two tabs cannot make two
         if Profile.objects.filter(app=app).exists():
             raise Conflict("profile_exists", "This app has its business profile already: change that one.")
         profile = Profile(app=app, created_at=now, updated_at=now, **values)

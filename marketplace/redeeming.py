@@ -21,18 +21,19 @@ from .models import CodeSource, RedemptionStatus, SettlementEntry
 _FIND = f"""
 SELECT {offers.JOINED}, {offers.IS_VERIFIED}, l.published, {offers.HAS_STARTED}, {offers.HAS_ENDED}, {offers.IS_AGREED},
   {offers.COIN_PRICE}, {offers.TOKEN_PRICE}, p.id, l.title, l.app_id, l.limited, l.max_per_user, l.valid_days, l.on_expiry,
-  l.code_source, l.code_prefix, l.currency, l.coin_rate, l.token_rate, b.id, b.name, b.url
+  l.code_source, l.code_prefix, l.currency, l.coin_rate, l.token_rate, {offers.IN_STOCK}, b.id, b.name, b.url
 {offers.FROM} WHERE l.id = %(listing_id)s AND {offers.IN_REACH}
 """
 _HAD = f"""
 SELECT count(*) FROM (SELECT FROM marketplace_redemption WHERE app_id = %(app_id)s AND user_id = %(user_id)s
   AND listing_id = %(listing_id)s AND {offers.COUNTS_AS_HAD} LIMIT %(most)s) had
 """
-_TAKE_STOCK = """
-UPDATE marketplace_listingstock SET "left" = "left" - 1 WHERE listing_id = %(listing_id)s AND "left" > 0 RETURNING "left"
-"""
 _WRITE = f"""
-WITH redemption AS (
+WITH stock AS (
+  -- here and not before: everybody who wants this listing waits for the row until COMMIT
+  UPDATE marketplace_listingstock SET "left" = "left" - 1
+  WHERE %(limited)s AND listing_id = %(listing_id)s AND "left" > 0 RETURNING listing_id
+), redemption AS (
   INSERT INTO marketplace_redemption (id, app_id, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
     promotion_id, code, code_key, took_stock, coin_transfer_id, token_transfer_id, owed_minor, currency, on_expiry,
     order_reference, reason, settled_by, redeemed_at, expires_at)
@@ -44,12 +45,13 @@ WITH redemption AS (
     token_transfer_id text, owed_minor bigint, currency text, on_expiry text, redeemed_at timestamptz, expires_at timestamptz)
   -- asked here, once the wallet is locked: whoever puts the user on hold waits for it too
   WHERE NOT EXISTS (SELECT FROM incentives_standing s WHERE s.app_id = %(app_id)s::text AND s.user_id = r.user_id AND s.on_hold)
+    AND (NOT %(limited)s OR EXISTS (SELECT FROM stock))
   RETURNING id
 ),
 {redemptions.WRITE_ENTRIES},
 {ledger.WRITE},
 {events.INSERT}
-SELECT count(*) FROM redemption
+SELECT (SELECT count(*) FROM redemption), %(limited)s AND NOT EXISTS (SELECT FROM stock)
 """
 
 
@@ -63,7 +65,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
 
     Raises ``NotFound`` ``listing_not_found``; ``Conflict`` ``marketplace_not_joined``, ``business_not_verified``,
     ``listing_not_published``, ``listing_not_started``, ``listing_ended``, ``listing_not_available``, ``user_limit``,
-    ``insufficient_balance``, ``out_of_stock``. ``Overtaken`` where a code of 63 random bits was there before: try again.
+    ``insufficient_balance``, ``out_of_stock``, ``on_hold``. ``Overtaken`` where a code of 63 random bits was there before: try again.
     """
     with sql.transaction_joined():
         asked = offers.scope(app) | {"listing_id": listing_id, "user_id": user_id}
@@ -72,7 +74,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             raise NotFound("listing_not_found", "Listing not found.")
         (
             joined, is_verified, published, has_started, has_ended, is_agreed, coins, tokens, promotion_id, title, business_app_id,
-            limited, most, valid_days, on_expiry, code_source, code_prefix, currency, coin_rate, token_rate, *business,
+            limited, most, valid_days, on_expiry, code_source, code_prefix, currency, coin_rate, token_rate, in_stock, *business,
         ) = found  # fmt: skip
         _refuse_unless_open(joined, is_verified, published, has_started, has_ended, is_agreed)
         wallets = ledger.lock(app, [user_id])
@@ -87,7 +89,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
                 spent[asset] = wallets.move(
                     user_id, ledger.SPEND, asset, cost, cause=redemption_id, cause_type="redemption", occurred_at=now
                 ).id  # fmt: skip
-        if limited and sql.row(_TAKE_STOCK, asked) is None:
+        if not in_stock:
             raise _out_of_stock()
         if code_source == CodeSource.GENERATED:
             code = codes.made_code(code_prefix)
@@ -132,7 +134,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             at=now,
         )
         _write(
-            {"app_id": app.pk, "redemption": sql.as_rows([row])}
+            {"app_id": app.pk, "redemption": sql.as_rows([row]), "listing_id": listing_id, "limited": limited}
             | redemptions.entries_as_rows(SettlementEntry.Kind.OWE, app.pk, [row], now)
             | wallets.parameters()
             | events.as_rows(told)
@@ -181,11 +183,13 @@ def _out_of_stock() -> Conflict:
 
 def _write(params: dict) -> None:
     try:
-        (made,) = sql.row(_WRITE, params)
+        made, is_gone = sql.row(_WRITE, params)
     except IntegrityError as error:
         if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) == "marketplace_code_unique":
             raise Overtaken from error
         raise
+    # all of the above is rolled back by these refusals
+    if is_gone:
+        raise _out_of_stock()
     if not made:
-        # all of the above is rolled back by this refusal
         raise Conflict("on_hold", "This user is in review, and cannot spend until it is decided.")

@@ -358,6 +358,7 @@ OPERATIONS = {
                 "insufficient_balance",
                 "out_of_stock",
                 "user_limit",
+                "on_hold",
                 "listing_not_published",
                 "listing_not_started",
                 "listing_ended",

@@ -21,8 +21,8 @@ FREE_CODES = "SELECT FROM marketplace_listingcode WHERE listing_id = %s AND rede
 STOCK = "SELECT FROM marketplace_listingstock WHERE listing_id = %s FOR UPDATE"
 # where a redemption is held -> the locks that hold it there
 HOLDS = {
-    "after the debit was planned, before the stock": STOCK,
-    "after the stock, before the code": FREE_CODES,
+    "while debit, stock and redemption are written": STOCK,
+    "after the debit was planned, before the code": FREE_CODES,
 }
 
 
