@@ -4,13 +4,16 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 
 from fraud import cases, deciding, dossier, mutes, undoing
 from fraud.models import Verdict
-from incenta import clock, money
+from incenta import clock
 from incenta.dashboard.access import actor_of
 from incenta.dashboard.pages import Action
 from incenta.errors import InvalidInput
+
+from .sums import lines
 
 UNDO = "fraud_undo"
 DONE = {Verdict.APPROVE: "Released", Verdict.REJECT: "Confirmed as fraud", Verdict.KEEP: "Kept on hold"}
@@ -81,9 +84,10 @@ class Decide(CaseAction):
 
 
 def _summary(outcome: deciding.Outcome) -> str:
-    texts = [effect.text.rstrip(".") for effect in outcome.effects[:2]]
-    more = len(outcome.effects) - len(texts)
-    return "; ".join(texts or ["nothing had to move"]) + (f", and {more} more." if more > 0 else ".")
+    if outcome.verdict == Verdict.KEEP:
+        return f"it comes back on {date_format(outcome.case.kept_until, 'j F')}."
+    told = [f"{line.count:,} {line.text}" + (f" ({line.worth})" if line.worth else "") for line in lines([outcome])]
+    return "; ".join(told or ["nothing had to move"]) + "."
 
 
 class Undo(CaseAction):
@@ -127,8 +131,3 @@ class Snooze(CaseAction):
 
 def number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def worth(held: dict[str, int]) -> str:
-    """``USD 1,210.00 and 300 coins``"""
-    return " and ".join(money.display(minor, asset) for asset, minor in sorted(held.items())) or "no money"

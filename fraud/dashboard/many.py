@@ -1,42 +1,17 @@
 """Deciding many cases: first what would follow, then, with a note, the deed; and one undo for all of it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from fraud import deciding_many, undoing
-from fraud.deciding import Outcome
 from fraud.deciding_many import MOST_AT_ONCE, Results
 from fraud.models import Case, Verdict
 from incenta.dashboard.access import actor_of
 from incenta.dashboard.pages import Action, AppPage
 from incenta.errors import DomainError, InvalidInput
 
-from .decisions import number, worth
-
-WORDS = {
-    "reward_released": "rewards are released",
-    "reward_cancelled": "rewards are cancelled",
-    "conversion_counted": "conversions count",
-    "conversion_reversed": "conversions are taken back",
-    "points_taken_back": "takings of points",
-    "payout_needs_proposal": "rewards are paid already: to be settled by hand",
-    "person_released": "people may earn and spend again",
-    "awarded": "awards that were withheld are made",
-    "referral_cleared": "codes are cleared",
-    "referral_blocked": "codes stay blocked",
-}
-
-
-@dataclass(slots=True)
-class Line:
-    """One kind of effect, of all cases together."""
-
-    text: str
-    count: int
-    worth: str
+from .decisions import number
+from .sums import lines, worth
 
 
 class DecideMany(AppPage):
@@ -160,18 +135,3 @@ class UndoMany(Action):
                 refused.append(error.message)
         told = f"{undone} decision{'' if undone == 1 else 's'} undone."
         return told + (f" {len(refused)} could not be: {refused[0]}" if refused else "")
-
-
-def lines(outcomes: Iterable[Outcome]) -> list[Line]:
-    """All their effects, added up by kind."""
-    held: dict[str, list] = {}
-    for outcome in outcomes:
-        for effect in outcome.effects:
-            counted = held.setdefault(effect.kind, [0, {}])
-            counted[0] += 1
-            if effect.asset and effect.minor:
-                counted[1][effect.asset] = counted[1].get(effect.asset, 0) + effect.minor
-    return [
-        Line(WORDS.get(kind, kind.replace("_", " ")), count, worth(minors) if minors else "")
-        for kind, (count, minors) in sorted(held.items())
-    ]

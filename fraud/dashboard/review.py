@@ -18,7 +18,7 @@ from incenta.errors import DomainError
 from . import pictures
 from .decisions import UNDO
 from .figures import duration, figures
-from .many import lines
+from .sums import lines
 
 OPEN, KEPT, CLOSED = "open", "kept", "closed"
 STATES = [(OPEN, "Open"), (KEPT, "Kept"), (CLOSED, "Decided")]
