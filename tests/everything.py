@@ -34,6 +34,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     points = points_of_everything(caller, name, asha)
     market = market_of_everything(caller, name, asha)
     rules = fraud_rules_of_everything(caller, name, asha)
+    reviewed = review_of_everything(caller, name, campaign)
     app: App = caller.app
     return {
         "app_id": app.pk,
@@ -53,6 +54,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         **points,
         **market,
         **rules,
+        **reviewed,
         "event_id": app.events.order_by("id").first().pk,
         "user_id": asha,
         "referee_id": bikram,
@@ -106,6 +108,25 @@ def fraud_rules_of_everything(caller: Caller, name: str, user: str) -> Names:
         "mute_id": made("/mutes", {"signal": "DEVICE_SHARED", "userId": user, "reason": name}),
         "rule_set_id": rule_set,
         "backtest_id": backtest,
+    }
+
+
+def review_of_everything(caller: Caller, name: str, campaign: str) -> Names:
+    """What is in review: a flag, its case, and a decision of another one."""
+
+    def suspect(user: str) -> dict:
+        made = caller.convert(caller.code(campaign, user, refereeId=user), user, 20)
+        assert made["status"] == "FLAGGED", made
+        return caller.get(f"/fraud/flags?subject={made['conversionId']}")["flags"][0]
+
+    flag, other = suspect(f"{name}-devi"), suspect(f"{name}-ekta")
+    decided = caller.post(f"/fraud/cases/{other['caseId']}/decide", {"verdict": "APPROVE", "note": f"{name}-note"})
+    assert decided.status == 200, decided
+    return {
+        "flag_id": flag["id"],
+        "case_id": flag["caseId"],
+        "suspect_id": flag["subject"]["id"],
+        "decision_id": decided["decisionId"],
     }
 
 
@@ -189,6 +210,10 @@ PREFIXES = {
     "mute_id": "mute",
     "rule_set_id": "rset",
     "backtest_id": "bkt",
+    "flag_id": "flag",
+    "case_id": "case",
+    "suspect_id": "conv",
+    "decision_id": "dcs",
 }
 
 

@@ -85,6 +85,12 @@ BODIES: dict[str, Body | None] = {
     "POST incentives/marketplace/redeem": NAMES_NOTHING,
     "PATCH incentives/marketplace/redemptions/<str:redemption_id>": lambda names: {"status": "CANCELLED"},
     "POST incentives/marketplace/fulfill": lambda names: {"code": names["marketplace_code"]},
+    "POST referrals/<str:code>/flag": lambda names: {"reason": "Mine now"},
+    "POST fraud/flags/<str:flag_id>/resolve": lambda names: {"decision": "APPROVE"},
+    "POST fraud/cases/decide": lambda names: {"verdict": "APPROVE", "ids": [names["case_id"]]},
+    "POST fraud/cases/<str:case_id>/decide": lambda names: {"verdict": "APPROVE"},
+    "POST fraud/cases/<str:case_id>/notes": lambda names: {"note": "Mine now"},
+    "POST fraud/decisions/<str:decision_id>/undo": lambda names: {},
     "POST fraud/lists": NAMES_NOTHING,
     "POST fraud/mutes": NAMES_NOTHING,
     "POST fraud/rule-sets": lambda names: {"rules": {}, "campaignId": names["campaign_id"]},
@@ -141,11 +147,13 @@ FILTERS: dict[str, str | None] = {
     "code": "marketplace_code",
     "search": "user_id",
     "ruleSetId": "rule_set_id",
+    "caseId": "case_id",
+    "subject": "suspect_id",
     "value": "user_id",
     # of these, whatever is asked names nothing of anybody's
     **dict.fromkeys(("status", "trigger", "event", "fulfillmentType", "referralType", "onHold", "since", "until")),
     **dict.fromkeys(("type", "active", "notAwarded", "published", "noun", "state", "category")),
-    **dict.fromkeys(("side", "kind", "signal")),
+    **dict.fromkeys(("side", "kind", "signal", "minScore", "maxScore", "isSample", "outcome", "verdict")),
     **dict.fromkeys(("from", "to", "createdAfter", "createdBefore")),
 }
 """Every filter of every list -> which name is asked for."""
@@ -347,6 +355,7 @@ MAY_MOVE = {
 
 ANSWERS = {
     "POST incentives/events/bulk": "each event stands alone, with its own error",
+    "POST fraud/cases/decide": "each case stands alone, with its own refusal",
     "GET stats": "of the whole app: the intruder's own",
     "GET events": "the intruder's own",
     "GET rewards/validate": "an unknown code is an answer",

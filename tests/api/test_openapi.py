@@ -239,6 +239,7 @@ def test_a_whole_programme_answers_as_described(checked, described):
         "/rewards/none",
     ):
         checked("GET", path)
+    checked("POST", "/referrals/none/flag", {"reason": "On a coupon site."})
     checked("DELETE", f"/webhooks/{hook['id']}")
     everything = {
         operation["operationId"]
@@ -411,6 +412,28 @@ def test_points_answer_as_described(checked, described):
     assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
 
 
+def _review_answers_as_described(checked, code: str) -> None:
+    """Flags, cases and decisions. The code's owner has just referred himself."""
+    flag = checked("GET", "/fraud/flags?status=OPEN")["flags"][0]
+    case = flag["caseId"]
+    for path in (f"flags/{flag['id']}", "flags/none", "cases?minScore=1", f"cases/{case}", "cases/none"):
+        checked("GET", f"/fraud/{path}")
+    checked("POST", f"/fraud/cases/{case}/notes", {"note": "Who is this?"})
+    verdict = {"verdict": "APPROVE"}
+    checked("POST", f"/fraud/cases/{case}/decide", verdict | {"preview": True})
+    decided = checked("POST", f"/fraud/cases/{case}/decide", verdict | {"note": "One of us."})
+    assert checked("POST", f"/fraud/cases/{case}/decide", verdict).status == 409
+    checked("GET", "/fraud/decisions")
+    checked("POST", f"/fraud/decisions/{decided['decisionId']}/undo")
+    checked("POST", "/fraud/cases/decide", verdict | {"minScore": 1, "dryRun": True})
+    checked("POST", "/fraud/cases/decide", verdict | {"ids": [case, "case_none"]})
+    assert checked("POST", f"/referrals/{code}/flag", {"reason": "On a coupon site."}).status == 201
+    flag = checked("GET", "/fraud/flags?type=MANUAL_FLAG")["flags"][0]["id"]
+    for decision in ("REJECT", "REJECT", "APPROVE"):
+        checked("POST", f"/fraud/flags/{flag}/resolve", {"decision": decision, "note": "It is."})
+    checked("GET", f"/fraud/cases/{case}")
+
+
 def test_fraud_answers_as_described(checked, described):
     campaign = checked(
         "POST",
@@ -419,6 +442,7 @@ def test_fraud_answers_as_described(checked, described):
     )["id"]
     code = checked("POST", "/referrals", {"campaignId": campaign, "referrerId": "asha"})["referralCode"]
     checked("POST", "/conversions", {"referralCode": code, "refereeId": "asha", "amount": 5})
+    _review_answers_as_described(checked, code)
     denied = {"side": "DENY", "kind": "IP", "value": "203.0.113.0/24", "expiresAt": "2099-01-01T00:00:00Z"}
     entry = checked("POST", "/fraud/lists", denied)["id"]
     assert checked("POST", "/fraud/lists", denied).status == 409
