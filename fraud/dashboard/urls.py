@@ -2,9 +2,13 @@
 
 from django.urls import path
 
+from .backtests import BacktestPage, StartBacktest
 from .decisions import Decide, Note, Snooze, Undo
+from .lists import AddEntry, AddMute, EndMute, Lists, Mutes, RemoveEntry
 from .many import DecideByScore, DecideMany, UndoMany
 from .review import CasePage, Preview, Review
+from .rules import Activate, NewDraft, PutInShadow, Retire, Rules, Version, Versions
+from .settings import Settings
 
 urlpatterns = [
     path("fraud/", Review.as_view(), name="fraud"),
@@ -17,4 +21,20 @@ urlpatterns = [
     path("fraud/cases/<str:case_id>/decide/", Decide.as_view(), name="decide_fraud_case"),
     path("fraud/cases/<str:case_id>/note/", Note.as_view(), name="note_fraud_case"),
     path("fraud/cases/<str:case_id>/snooze/", Snooze.as_view(), name="snooze_fraud_signal"),
+    path("fraud/rules/", Rules.as_view(), name="fraud_rules"),
+    path("fraud/rules/new/", NewDraft.as_view(), name="new_fraud_rules"),
+    path("fraud/rules/versions/", Versions.as_view(), name="fraud_versions"),
+    path("fraud/rules/versions/<str:rule_set_id>/", Version.as_view(), name="fraud_version"),
+    path("fraud/rules/versions/<str:rule_set_id>/try/", StartBacktest.as_view(), name="try_fraud_rules"),
+    path("fraud/rules/versions/<str:rule_set_id>/shadow/", PutInShadow.as_view(), name="shadow_fraud_rules"),
+    path("fraud/rules/versions/<str:rule_set_id>/activate/", Activate.as_view(), name="activate_fraud_rules"),
+    path("fraud/rules/versions/<str:rule_set_id>/retire/", Retire.as_view(), name="retire_fraud_rules"),
+    path("fraud/backtests/<str:backtest_id>/", BacktestPage.as_view(), name="fraud_backtest"),
+    path("fraud/settings/", Settings.as_view(), name="fraud_settings"),
+    path("fraud/lists/", Lists.as_view(), name="fraud_lists"),
+    path("fraud/lists/new/", AddEntry.as_view(), name="new_fraud_entry"),
+    path("fraud/lists/<str:entry_id>/remove/", RemoveEntry.as_view(), name="remove_fraud_entry"),
+    path("fraud/mutes/", Mutes.as_view(), name="fraud_mutes"),
+    path("fraud/mutes/new/", AddMute.as_view(), name="new_fraud_mute"),
+    path("fraud/mutes/<str:mute_id>/end/", EndMute.as_view(), name="end_fraud_mute"),
 ]

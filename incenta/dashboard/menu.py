@@ -23,6 +23,8 @@ class Entry:
 ENTRIES = (
     Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
     Entry("Fraud", "fraud", "Review", "shield-alert", "fraud.read", hotkey="g f"),
+    Entry("Fraud", "fraud_rules", "Rules", "sliders-horizontal", "fraud.read"),
+    Entry("Fraud", "fraud_lists", "Lists", "list-checks", "fraud.read"),
     Entry("Engagement", "actions", "Actions", "zap", hotkey="g a"),
     Entry("Engagement", "levels", "Levels", "chart-no-axes-column-increasing"),
     Entry("Engagement", "badges", "Badges", "award"),
