@@ -117,12 +117,19 @@ NOTHING: Final = Evidence()
 
 
 def gather(
-    app: App, context: Context, *, user_id: str | None, other_id: str | None, referrer_id: str | None, at: datetime
+    app: App,
+    context: Context,
+    *,
+    user_id: str | None,
+    other_id: str | None,
+    referrer_id: str | None,
+    at: datetime,
+    patience_ms: int = PATIENCE_MS,
 ) -> Evidence:
     """Reads what is known of the keys of ``context`` and of ``user_id``: two statements; inside the caller's transaction, and best
     before it has locked anything.
 
-    Cut short (``PATIENCE_MS``), it answers what this call alone tells, ``is_degraded``.
+    Cut short after ``patience_ms``, it answers what this call alone tells, ``is_degraded``.
     """
     now_keys = keys.of(app, context, referrer_id=referrer_id if referrer_id != user_id else None)
     asked = {
@@ -133,7 +140,7 @@ def gather(
         "keys": sql.as_rows([{"kind": int(kind), "key": key} for kind, key in now_keys.items()]),
     }
     try:
-        sql.execute(_OPEN.format(patience=int(PATIENCE_MS)))
+        sql.execute(_OPEN.format(patience=int(patience_ms)))
         found, people, letters, _ = sql.row(_READ, asked)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) != "57014":  # query_canceled

@@ -69,6 +69,8 @@ app.conf.beat_schedule = {
     "watch stock": every("marketplace.watch_stock", 30),
     "decide due cases": every("fraud.decide_due_cases", 60),
     "run backtests": every("fraud.run_backtests", 10),
+    "look again": every("fraud.look_again", 10),
+    "forget addresses": every("fraud.forget", 3_600),
     "verify ledgers": every("incentives.verify_ledgers", 86_400),
     "purge webhooks": every("webhooks.purge", 3_600),
     "purge API records": every("api.purge", 3_600),

@@ -7,8 +7,9 @@ class ReferralsConfig(AppConfig):
     verbose_name = "Referrals"
 
     def ready(self) -> None:
-        from . import fraud_subjects
+        from . import fraud_history, fraud_subjects
         from .causes import tell_the_ledger
 
         tell_the_ledger()
         fraud_subjects.register()
+        fraud_history.register()
