@@ -1,9 +1,8 @@
 """The buttons of the review: decide, undo, take, note, snooze. Each is one verb, and back to where the analyst was."""
 
-from datetime import datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 
 from fraud import cases, deciding, dossier, mutes, undoing
@@ -71,9 +70,12 @@ class Decide(CaseAction):
         asked = self.request.POST.get("until")
         if not asked:
             return clock.now(app) + timedelta(days=7)
-        day = parse_date(asked) if len(asked) == 10 else None
-        if day is None:
-            raise InvalidInput({"until": ["Is not a day."]})
+        try:
+            day = date.fromisoformat(asked)
+        except ValueError:
+            raise InvalidInput({"until": ["Is not a day."]}) from None
+        if not MINYEAR + 1 < day.year < MAXYEAR:
+            raise InvalidInput({"until": ["Is not a day to wait for."]})
         return datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(app.timezone))
 
     def back(self, case_id: str) -> str:

@@ -13,7 +13,7 @@ from incenta import clock
 from incenta.dashboard.access import may
 from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import AppPage
-from incenta.errors import DomainError
+from incenta.errors import DomainError, NotFound
 
 from . import pictures
 from .decisions import UNDO
@@ -163,6 +163,8 @@ class Preview(AppPage):
                     request.app, case_id, verdict, actor=str(request.user), note="preview", preview=True
                 )
                 told.append((label, lines([outcome]), [effect.text for effect in outcome.effects], ""))
+            except NotFound:
+                raise
             except DomainError as error:
                 told.append((label, [], [], error.message))
         return self.page({"told": told})
