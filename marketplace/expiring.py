@@ -1,8 +1,10 @@
 """Codes that nobody used in time: each ends by the clock of the app whose user it is, and coins return by the listing's policy."""
 
 import logging
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
 from django.utils import timezone
 
 from incenta import clock
@@ -42,13 +44,15 @@ def expire_all() -> int:
 
 def expire(app: App) -> int:
     """Expires what is due in one app, in batches that may be killed and repeated. Answers how many redemptions."""
-    expired, after = 0, ""
+    expired = 0
+    waits = Redemption.objects.filter(app=app, status=RedemptionStatus.PENDING)
+    after: tuple[datetime, str] | None = None
     while True:
-        due = Redemption.objects.filter(
-            app=app, status=RedemptionStatus.PENDING, expires_at__lte=clock.now(app), pk__gt=after
-        )
-        batch = list(due.order_by("pk").values_list("pk", "user_id")[:BATCH])
+        due = waits.filter(expires_at__lte=clock.now(app)).order_by("expires_at", "pk")
+        if after is not None:  # past those that somebody else settles at the moment, too
+            due = due.filter(Q(expires_at=after[0], pk__gt=after[1]) | Q(expires_at__gt=after[0]))
+        batch = list(due.values_list("expires_at", "pk", "user_id")[:BATCH])
         if not batch:
             return expired
-        expired += redemptions.expire(app, batch)
-        after = batch[-1][0]
+        expired += redemptions.expire(app, [(pk, user_id) for _, pk, user_id in batch])
+        after = batch[-1][:2]
