@@ -113,7 +113,12 @@ class Usual:
     """Share of friends whose id is next to another's: an import, or ids that count up."""
     equal_gaps: float = 0.0
     busiest_hour: int = 0
-    """The most that one referrer other than this one had in an hour."""
+    """What the second busiest referrer had in an hour: whom one compares with is not oneself."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Enough of enough people to say what is usual: one referrer is no crowd."""
+        return self.seen >= 20 and self.referrers >= 3
 
 
 @dataclass(frozen=True, slots=True)

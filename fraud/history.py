@@ -116,8 +116,11 @@ def _run_through(referee_id: str, others: Sequence[str]) -> int:
 
 
 # --- the campaign ----------------------------------------------------------------------------------------------------
-def usual_of(rows: Sequence[tuple[str, str, float, int | None, float | None]]) -> Usual:
-    """Of a campaign's last conversions: (referrer, friend, seconds since 1970, amount, seconds from the friend's click)."""
+def usual_of(
+    rows: Sequence[tuple[str, str, float, int | None, float | None]], all_rows: Sequence[tuple] | None = None
+) -> Usual:
+    """Of a campaign's last conversions: (referrer, friend, seconds since 1970, amount, seconds from the friend's click).
+    ``all_rows``: where ``rows`` are a sample with few of each referrer's."""
     if not rows:
         return Usual()
     seen = len(rows)
@@ -125,7 +128,10 @@ def usual_of(rows: Sequence[tuple[str, str, float, int | None, float | None]]) -
     numbers = Counter(found for _, friend, *_ in rows if (found := number_in(friend)))
     neighbours = sum((stem, number + 1) in numbers or (stem, number - 1) in numbers for stem, number in numbers)
     times = sorted(time for _, _, time, *_ in rows)
-    hours = Counter((referrer, int(time // HOUR)) for referrer, _, time, *_ in rows)
+    hours = Counter((referrer, int(time // HOUR)) for referrer, _, time, *_ in all_rows or rows)
+    busiest: dict[str, int] = {}
+    for (referrer, _), count in hours.items():
+        busiest[referrer] = max(count, busiest.get(referrer, 0))
     return Usual(
         seen=seen,
         referrers=len({referrer for referrer, *_ in rows}),
@@ -137,5 +143,5 @@ def usual_of(rows: Sequence[tuple[str, str, float, int | None, float | None]]) -
         p99_minor=amounts[min(len(amounts) - 1, int(len(amounts) * 0.99))] if amounts else None,
         consecutive=neighbours / seen,
         equal_gaps=_equal_share([later - sooner for sooner, later in pairwise(times)]),
-        busiest_hour=max(hours.values()),
+        busiest_hour=sorted([0, 0, *busiest.values()])[-2],
     )

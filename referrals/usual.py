@@ -47,7 +47,7 @@ def of(campaign_id: str, rows: list | None) -> Usual:
         counts[row[0]] = counts.get(row[0], 0) + 1
         if counts[row[0]] <= MOST_OF_ONE:
             sample.append(row)
-    usual = history.usual_of(sample)
+    usual = history.usual_of(sample, rows)
     with _lock:
         if len(_kept) >= MOST_KEPT:
             _kept.clear()

@@ -5,12 +5,11 @@ from ..facts import Facts
 from . import Signal
 
 TIMES = 20
-LEAST_SEEN = 20
 
 
 def judge(facts: Facts, points: int) -> Reason | None:
     usual = facts.usual
-    if not facts.rewards_share or usual is None or usual.seen < LEAST_SEEN or not usual.p99_minor:
+    if not facts.rewards_share or usual is None or not usual.is_settled or not usual.p99_minor:
         return None
     if facts.amount_minor is None or facts.amount_minor <= TIMES * usual.p99_minor:
         return None

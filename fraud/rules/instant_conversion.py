@@ -6,7 +6,6 @@ from ..facts import Facts
 from . import Signal
 
 USUAL = 0.3
-LEAST_SEEN = 20
 
 
 def judge(facts: Facts, points: int) -> Reason | None:
@@ -23,7 +22,7 @@ def judge(facts: Facts, points: int) -> Reason | None:
     else:
         return None
     usual = facts.usual
-    silenced = "usual" if usual is not None and usual.seen >= LEAST_SEEN and usual.instant > USUAL else ""
+    silenced = "usual" if usual is not None and usual.is_settled and usual.instant > USUAL else ""
     silenced = silenced or ("" if facts.has_end_user else "no_context")
     message = f"The friend converted {_spoken(seconds)} after the click."
     evidence = {"seconds": round(seconds, 1)}

@@ -4,14 +4,13 @@ from ..assessment import TIMING, Reason
 from ..facts import Facts
 from . import Signal
 
-LEAST_SEEN = 20
 ONE_PRICE = 0.3
 """Share of the commonest amount from which the campaign has prices rather than baskets."""
 
 
 def judge(facts: Facts, points: int) -> Reason | None:
     history, usual = facts.history, facts.usual
-    if history is None or history.lookalikes < 2 or usual is None or usual.seen < LEAST_SEEN:
+    if history is None or history.lookalikes < 2 or usual is None or not usual.is_settled:
         return None
     count = history.lookalikes + 1
     message = f"{count} conversions of this referrer within an hour have amounts within 5 % of each other."

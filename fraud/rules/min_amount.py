@@ -5,13 +5,12 @@ from ..facts import Facts
 from ..history import is_near_lowest
 from . import Signal
 
-LEAST_SEEN = 20
 USUAL = 0.3
 
 
 def judge(facts: Facts, points: int) -> Reason | None:
     history, usual = facts.history, facts.usual
-    if history is None or usual is None or usual.seen < LEAST_SEEN or facts.amount_minor is None:
+    if history is None or usual is None or not usual.is_settled or facts.amount_minor is None:
         return None
     if not is_near_lowest(facts.amount_minor, usual.lowest_minor):
         return None

@@ -12,7 +12,7 @@ def judge(facts: Facts, points: int) -> Reason | None:
     share = history and next((share for z, share in STEPS if history.rate_z > z), None)
     if not share:
         return None
-    if facts.usual is not None and history.last_hour <= facts.usual.busiest_hour:
+    if facts.usual is not None and facts.usual.is_settled and history.last_hour <= facts.usual.busiest_hour:
         return None
     message = f"{history.last_hour} conversions in an hour, where this referrer usually has {history.usual_hour:g}."
     evidence = {"lastHour": history.last_hour, "usualHour": history.usual_hour, "deviations": round(history.rate_z, 1)}

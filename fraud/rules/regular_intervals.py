@@ -21,7 +21,7 @@ def judge(facts: Facts, points: int) -> Reason | None:
     message = f"The last {history.gaps + 1} conversions of this referrer came at even intervals."
     variation = None if history.gap_variation is None else round(history.gap_variation, 3)
     evidence = {"gaps": history.gaps, "variation": variation, "equal": round(history.equal_gaps, 2)}
-    silenced = "usual" if facts.usual is not None and facts.usual.equal_gaps >= USUAL else ""
+    silenced = "usual" if facts.usual is not None and facts.usual.is_settled and facts.usual.equal_gaps >= USUAL else ""
     silenced = silenced or ("" if facts.has_end_user else "no_context")
     return REGULAR_INTERVALS.reason(points, message, evidence, silenced=silenced)
 

@@ -21,7 +21,9 @@ def judge(facts: Facts, points: int) -> Reason | None:
     else:
         return None
     evidence = {"consecutive": history.consecutive, "withinMinute": history.at_once}
-    silenced = "usual" if facts.usual is not None and facts.usual.consecutive >= USUAL else ""
+    silenced = (
+        "usual" if facts.usual is not None and facts.usual.is_settled and facts.usual.consecutive >= USUAL else ""
+    )
     silenced = silenced or ("" if facts.has_end_user else "no_context")
     return SEQUENTIAL_IDS.reason(points, message, evidence, silenced=silenced)
 
