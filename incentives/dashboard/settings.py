@@ -22,7 +22,7 @@ from incentives.models.rulebook import ExpiryRound, ExpiryUnit
 
 UNITS = [(ExpiryUnit.DAY, "Days"), (ExpiryUnit.MONTH, "Months")]
 ROUNDS = [
-    (ExpiryRound.NONE, "to the moment"),
+    (ExpiryRound.NONE, "at that moment"),
     (ExpiryRound.DAY, "at the end of that day"),
     (ExpiryRound.MONTH, "at the end of that month"),
 ]
@@ -32,10 +32,10 @@ class SettingsForm(ApiForm):
     seen = forms.CharField(widget=forms.HiddenInput)
     coins_expire_after = Count(label="Coins expire after", empty=None, help_text="Empty: never.")
     coins_expire_unit = forms.ChoiceField(label="Counted in", choices=UNITS)
-    coins_expire_round = forms.ChoiceField(label="And then", choices=ROUNDS)
+    coins_expire_round = forms.ChoiceField(label="They end", choices=ROUNDS)
     tokens_expire_after = Count(label="Tokens expire after", empty=None, help_text="Empty: never.")
     tokens_expire_unit = forms.ChoiceField(label="Counted in", choices=UNITS)
-    tokens_expire_round = forms.ChoiceField(label="And then", choices=ROUNDS)
+    tokens_expire_round = forms.ChoiceField(label="They end", choices=ROUNDS)
     streak_freezes = Count(label="A user begins with", help_text="Freezes. Each covers one missed day.")
     streak_freeze_every = Count(label="One more after", empty=None, help_text="Days in a row. Empty: none is earned.")
     streak_freezes_most = Count(label="Earned up to", help_text="Freezes that a user holds at once.")
