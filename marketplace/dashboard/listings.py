@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 import django_filters
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
@@ -15,7 +16,7 @@ from incenta.dashboard.pages import Action as Button
 from incenta.dashboard.pages import AppPage
 from incentives.dashboard.rule_form import RuleForm, RuleFormPage
 from marketplace import listings, profiles
-from marketplace.models import Listing, ListingStock, Redemption, RedemptionStatus
+from marketplace.models import CodeSource, Listing, ListingCode, ListingStock, Redemption, RedemptionStatus
 
 from . import words
 from .listing_form import ListingForm
@@ -55,9 +56,11 @@ class ListingFilter(django_filters.FilterSet):
         return rows.filter(wanted)
 
     def is_low(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
-        """Few left of the stock. How many codes a pool has is not in a column, and is shown on the listing's page."""
         few = ListingStock.objects.filter(listing=OuterRef("pk"), left__lte=OuterRef("low_stock_at"))
-        return rows.filter(Exists(few)) if values else rows
+        free = ListingCode.objects.filter(listing=OuterRef("pk"), redemption_id=None).order_by().values("listing")
+        codes = Coalesce(Subquery(free.annotate(n=Count("pk")).values("n")), 0)
+        is_pool = Q(code_source=CodeSource.POOL, low_stock_at__gte=codes)
+        return rows.filter(Exists(few) | is_pool) if values else rows
 
 
 class Listings(ListPage):
@@ -138,7 +141,9 @@ class ListingPage(AppPage):
             "promotions": listing.promotions.filter(deleted_at=None, ends_at__gt=clock.now(app)).order_by("starts_at"),
             "price": words.price(listing, listing.percent_off),
             "discount": words.discount(listing.discount, listing.currency),
-            "given": listing.codes.exclude(redemption_id=None).count() if listing.code_source == "POOL" else None,
+            "given": listing.codes.exclude(redemption_id=None).count()
+            if listing.code_source == CodeSource.POOL
+            else None,
         }
         return self.page(context)
 

@@ -27,9 +27,6 @@ class Found:
     def count(self) -> int:
         return self.total
 
-    def __len__(self) -> int:
-        return self.total
-
     def __getitem__(self, part: slice) -> list[Offer]:
         return self.offers
 

@@ -132,4 +132,7 @@ def test_codes_run_low_and_the_page_says_so(himal, owner, url, pool, where):
     assert "Low stock. 3 left; you asked to be warned at 3." in shown
     assert "3 left in the pool, 1 given." in shown
     assert given not in body(owner.get(page))
-    assert "low stock" in told(body(owner.get(url("marketplace/listings/"))))
+    for query in ("", "?stock=low"):
+        assert "low stock" in told(body(owner.get(url("marketplace/listings/" + query))))
+    owner.post(where, token(body(owner.post(where, {"text": "A-5"}))))
+    assert "No listing matches" in body(owner.get(url("marketplace/listings/?stock=low")))
