@@ -57,6 +57,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--levels", default="L0,L1,L2,L3", help="how careful the cheats are")
     parser.add_argument("--without", default="", help="play with this family of signals switched off, such as GRAPH")
     parser.add_argument("--ablation", action="store_true", help="judge again with each family switched off")
+    parser.add_argument("--add", action="store_true", help="leave in the database what earlier plays wrote")
     parser.add_argument("--kept", action="store_true", help="no play: what earlier plays left")
     parser.add_argument(
         "--again", action="store_true", help="with --kept: judge the kept facts by the rules as they are now"
@@ -74,7 +75,7 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
     from bench.scenarios.playing import Stage
     from bench.scenarios.world import Config, generate
 
-    _prepare_database()
+    _prepare_database(empty=not options.add)
     only = frozenset(filter(None, options.only.split(",")))
     config = Config(
         family=options.seeds,
@@ -86,6 +87,7 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
     )
     sealed = generate(config)
     off = _signals_of(options.without) if options.without else ()
+    baselines = _baselines(sealed, options.coverage.split(","))
     played = []
     for coverage in options.coverage.split(","):
         say(f"{options.seeds} {options.seed}, {coverage}: {len(sealed.calls):,} calls.")
@@ -94,8 +96,10 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
         done = stage.play()
         done.part = ",".join(sorted(only))
         say(f"  played in {done.seconds:.0f} s, {done.looks:,} second looks; refused: {dict(done.refusals)}")
-        if not only and not off:
-            done.baselines = _baselines(sealed, coverage)
+        for each in done.conversions:
+            for name, numbers in () if off else baselines.items():
+                if each.number in numbers[coverage]:
+                    each.others += (name,)
         tail = [done.part] * bool(only) + [f"without-{options.without}"] * bool(off)
         file = "-".join([options.seeds, str(options.seed), coverage, *tail]) + ".pickle"
         (kept / file).write_bytes(pickle.dumps(done))
@@ -104,15 +108,14 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
 
 
 def _kept(kept: Path, options: argparse.Namespace) -> list:
-    files = sorted(kept.glob(f"{options.seeds}-{options.seed}-*.pickle"))
-    played = [pickle.loads(file.read_bytes()) for file in files]
-    chosen = [
-        each
-        for each in played
-        if each.coverage in options.coverage.split(",")
-        and (options.without or not each.switched_off)
-        and each.part == ",".join(sorted(filter(None, options.only.split(","))))
-    ]
+    """What was played of this world, by coverage: plays of some scenarios each are put together."""
+    wanted = ",".join(sorted(filter(None, options.only.split(","))))
+    found: dict[str, list] = defaultdict(list)
+    for file in sorted(kept.glob(f"{options.seeds}-{options.seed}-*.pickle")):
+        each = pickle.loads(file.read_bytes())
+        if bool(each.switched_off) == bool(options.without) and (not wanted or each.part == wanted):
+            found[each.coverage].append(each)
+    chosen = [_together(found[coverage]) for coverage in options.coverage.split(",") if found[coverage]]
     if not chosen:
         raise SystemExit("No such play was kept.")
     if options.again:
@@ -121,6 +124,22 @@ def _kept(kept: Path, options: argparse.Namespace) -> list:
         for each in chosen:
             judging.judge_again(each)
     return chosen
+
+
+def _together(parts: list):
+    whole, *others = parts
+    for other in others:
+        for name in ("app_ids", "conversions", "users"):
+            setattr(whole, name, getattr(whole, name) + getattr(other, name))
+        # calls are numbered in each play by itself
+        moved = max(whole.codes, default=0) + 1
+        whole.codes |= {number + moved: at for number, at in other.codes.items()}
+        whole.leaked |= {number + moved: at for number, at in other.leaked.items()}
+        whole.guesses |= other.guesses
+        whole.refusals += other.refusals
+        for name in ("seconds", "calls", "looks"):
+            setattr(whole, name, getattr(whole, name) + getattr(other, name))
+    return whole
 
 
 def _signals_of(family: str) -> tuple[str, ...]:
@@ -132,8 +151,8 @@ def _signals_of(family: str) -> tuple[str, ...]:
     return found
 
 
-def _prepare_database() -> None:
-    """The bench's own, migrated and empty."""
+def _prepare_database(*, empty: bool = True) -> None:
+    """The bench's own, migrated, and empty unless something is to be added."""
     from django.apps import apps
     from django.core.management import call_command
     from django.db import connection
@@ -157,6 +176,8 @@ def _prepare_database() -> None:
         call_command("createcachetable", verbosity=0)
         note.write_text(_fingerprint())
         return
+    if not empty:
+        return
     tables = [
         model._meta.db_table
         for model in apps.get_models()
@@ -169,10 +190,12 @@ def _prepare_database() -> None:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
 
 
-def _baselines(sealed, coverage: str) -> dict[str, set[int]]:
+def _baselines(sealed, coverages: list[str]) -> dict[str, dict[str, set[int]]]:
+    """Judge → coverage → the numbers of the conversions that he would have held."""
     from bench.scenarios import baselines
 
-    return {"IP only": baselines.by_address(sealed, coverage), "Earlier rules": baselines.before(sealed, coverage)}
+    judges = {"IP only": baselines.by_address, "Earlier rules": baselines.before}
+    return {name: {coverage: judge(sealed, coverage) for coverage in coverages} for name, judge in judges.items()}
 
 
 # --- telling ----------------------------------------------------------------------------------------------------------
@@ -284,7 +307,8 @@ def _rest(played, measuring) -> list[str]:
             f"- F8: {stopped} of {len(played.guesses)} attacks on codes met a refusal; at most {most} guesses were answered in one minute, "
             "over all keys and addresses of an attack."
         )
-    if played.baselines:
+    judges = sorted({name for each in played.conversions for name in each.others})
+    if judges:
         lines += [
             "",
             "Others on the same calls:",
@@ -292,27 +316,26 @@ def _rest(played, measuring) -> list[str]:
             "| judge | recall F1 to F4, L0 | recall F1 to F4, L1 | honest held | precision |",
             "| --- | ---: | ---: | ---: | ---: |",
         ]
-        judges = {
-            "This product": {each.number for each in played.conversions if measuring.is_caught(each)}
-        } | played.baselines
-        for name, numbers in judges.items():
-            cells = []
-            for level in ("L0", "L1"):
-                of = [
-                    each
-                    for each in played.conversions
-                    if each.label.is_fraud
-                    and each.label.level == level
-                    and each.label.scenario in ("F1", "F2", "F3", "F4")
-                ]
-                cells.append(f"{sum(each.number in numbers for each in of) / max(len(of), 1):.2f}")
-            good = [each for each in played.conversions if not each.label.is_fraud]
-            wrong = sum(each.number in numbers for each in good)
-            right = sum(each.number in numbers for each in played.conversions if each.label.is_fraud)
+        for name in ("This product", *judges):
+            held = [
+                each
+                for each in played.conversions
+                if (measuring.is_caught(each) if name == "This product" else name in each.others)
+            ]
+            cells = [_recall_of_four(held, played, level) for level in ("L0", "L1")]
+            good = sum(not each.label.is_fraud for each in played.conversions)
+            wrong = sum(not each.label.is_fraud for each in held)
             lines.append(
-                f"| {name} | {cells[0]} | {cells[1]} | {wrong / max(len(good), 1):.2%} | {right / max(right + wrong, 1):.2f} |"
+                f"| {name} | {cells[0]} | {cells[1]} | {wrong / max(good, 1):.2%} | {1 - wrong / max(len(held), 1):.2f} |"
             )
     return [*lines, ""]
+
+
+def _recall_of_four(held: list, played, level: str) -> str:
+    def count(outcomes) -> int:
+        return sum(each.label.level == level and each.label.scenario in ("F1", "F2", "F3", "F4") for each in outcomes)
+
+    return f"{count(held) / max(count(played.conversions), 1):.2f}"
 
 
 def _share_of_fraud(played) -> float:

@@ -3,6 +3,22 @@
 from datetime import datetime
 
 
-def ring(apps: list, now: datetime) -> int:
-    """Does what is due at ``now`` for these apps; answers how many subjects were looked at again."""
-    return 0
+def look_again(apps: list, now: datetime) -> int:
+    """Takes the second looks that are due at ``now`` for these apps; answers how many."""
+    from fraud import rescoring
+
+    looked_at = 0
+    for app in apps:
+        app.clock_frozen_at = now
+        while done := rescoring.run(app):
+            looked_at += done
+    return looked_at
+
+
+def mature(apps: list, now: datetime) -> None:
+    """Rewards that complete themselves do, once their hold period is over."""
+    from referrals import maturing
+
+    for app in apps:
+        app.clock_frozen_at = now
+        maturing.sweep(app)

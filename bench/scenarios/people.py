@@ -113,7 +113,7 @@ class Person:
     extra: dict = field(default_factory=dict)
 
     def context(self, rng: Random, *, paying: bool = False, landing: str | None = None) -> Context | None:
-        """As his merchant sees him at a call: the card only where he pays."""
+        """As his merchant sees him at a call: the card only where he pays, or is paid: who refers has one on file."""
         if self.is_silent:
             return None
         device = rng.choice(self.devices)

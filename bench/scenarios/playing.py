@@ -15,6 +15,8 @@ from .truth import Label
 from .world import Sealed
 
 HOUR = timedelta(hours=1)
+SWEEP = timedelta(hours=6)
+"""How often rewards are looked at whose time has come."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Outcome:
     """The signals that spoke when it was held, else in the highest score."""
     case_id: str = ""
     number: int = -1
+    others: tuple[str, ...] = ()
+    """The other judges that would have held it."""
 
 
 @dataclass
@@ -62,7 +66,6 @@ class Played:
     switched_off: tuple[str, ...] = ()
     part: str = ""
     """The scenarios, where not all were played."""
-    baselines: dict[str, set[int]] = field(default_factory=dict)
 
 
 class Stage:
@@ -118,6 +121,7 @@ class Stage:
                     "currency": merchant.currency,
                     "hold_days": merchant.hold_days,
                     "fraud_mode": "hold",
+                    "fulfillment_type": "AUTOMATED",
                 } | (
                     {"reward_model": "PERCENTAGE", "reward_value": merchant.percent}
                     if merchant.percent
@@ -187,11 +191,12 @@ class Stage:
             cursor.execute("SET synchronous_commit TO off")
         started, calls = time.monotonic(), self.sealed.calls
         tick = calls[0].at.replace(minute=0, second=0, microsecond=0) + HOUR
+        self._swept = tick
         told, analyzed = 0, 0
         for call in calls:
             while tick <= call.at:
                 self._due(tick)
-                tick = max(tick + HOUR, self._next_due())
+                tick = min(max(tick + HOUR, self._next_due()), self._swept + SWEEP)
             self.apps[call.app].clock_frozen_at = call.at
             try:
                 if door is None or not door.takes(call):
@@ -214,6 +219,16 @@ class Stage:
         self._collect()
         return self.played
 
+    def _are_due(self, now: datetime) -> list:
+        from incenta.database import sql
+
+        found = sql.rows(
+            """SELECT a FROM unnest(%(apps)s::text[]) a
+            WHERE EXISTS (SELECT FROM fraud_rescore r WHERE r.app_id = a AND r.due_at <= %(now)s)""",
+            {"apps": self.played.app_ids, "now": now},
+        )
+        return [app for app in self.apps if (app.pk,) in found]
+
     def _next_due(self) -> datetime:
         """The whole hour after which the next look is due. Long before and long after the world nothing is."""
         from incenta.database import sql
@@ -231,7 +246,10 @@ class Stage:
         """What beat would have rung by now."""
         from bench.scenarios import jobs
 
-        self.played.looks += jobs.ring(self.apps, now)
+        self.played.looks += jobs.look_again(self._are_due(now), now)
+        if now >= self._swept + SWEEP:
+            self._swept = now
+            jobs.mature(self.apps, now)
 
     def _analyze(self) -> None:
         from incenta.database import sql

@@ -226,7 +226,9 @@ class World:
                 known.at = at
             if not again:
                 return known
-        draft = self._add(Draft(at, Refer, referrer.app, actor=referrer, friend=named, context=referrer.context(rng)))
+        draft = self._add(
+            Draft(at, Refer, referrer.app, actor=referrer, friend=named, context=referrer.context(rng, paying=True))
+        )
         if known is None:
             self._codes[key] = draft
         return known or draft
