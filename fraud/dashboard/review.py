@@ -167,4 +167,5 @@ class Preview(AppPage):
                 raise
             except DomainError as error:
                 told.append((label, [], [], error.message))
-        return self.page({"told": told})
+        template = f"{self.template_name}#effects" if request.htmx else ""
+        return self.page({"told": told, "case_id": case_id}, template=template)
