@@ -81,7 +81,7 @@ class History:
     """Within the last hour and 5 % of this amount."""
     gaps: int = 0
     gap_variation: float | None = None
-    """Coefficient of variation of the gaps between the last 20."""
+    """Coefficient of variation of the newest eight gaps."""
     equal_gaps: float = 0.0
     """Share of gaps that are equal to the second."""
     consecutive: int = 0

@@ -14,6 +14,8 @@ ALIKE: Final = 0.05
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0
 MOST_GAPS: Final = 19
+LEAST_GAPS: Final = 8
+"""The newest so many show a rhythm that has just begun."""
 
 
 def of(
@@ -36,7 +38,7 @@ def of(
         rate_z=z,
         lookalikes=_lookalikes(earlier, now, amount_minor),
         gaps=len(gaps),
-        gap_variation=_variation(gaps),
+        gap_variation=_variation(gaps[:LEAST_GAPS]),
         equal_gaps=_equal_share(gaps),
         consecutive=_run_through(referee_id, [each.referee_id for each in earlier]),
         at_once=1 + sum(now - each.time <= 60 for each in earlier),
