@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db import transaction
+
 from incenta import clock
 from incenta.accounts.models import App, User
-from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, InvalidInput, NotFound
 
 from . import raising, subjects
@@ -91,7 +92,7 @@ def assign(app: App, case_id: str, assignee: User | None, *, actor: str) -> Case
     """
     if assignee is not None and not app.merchant.memberships.filter(user=assignee).exists():
         raise InvalidInput({"assignee": ["Is not a member of this merchant."]})
-    with transaction_joined():
+    with transaction.atomic():
         case = app.fraud_cases.select_for_update().filter(pk=case_id).first()
         if case is None:
             raise not_found()

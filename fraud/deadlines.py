@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
@@ -17,7 +17,7 @@ from incenta.accounts.models import App
 from incenta.errors import DomainError
 
 from . import cases, deciding
-from .deciding import LookAgain, Ruling
+from .deciding import Ruling
 from .models import Case, CaseStatus, Deadline, Verdict
 
 logger = logging.getLogger(__name__)
@@ -51,17 +51,12 @@ def decide_due_cases() -> int:
 
 def at_deadline(app: App, case_id: str) -> bool:
     """Does what is due with one case; answers whether anything was. Repeating it is harmless."""
-    for _ in range(deciding.MOST_LOOKS):
-        try:
-            with transaction.atomic():
-                return _at_deadline(app, case_id)
-        except LookAgain:
-            continue
-        except DomainError as refusal:
-            if refusal.code not in ("case_closed", "case_changed"):
-                raise
-            return False
-    return False
+    try:
+        return deciding.attempt(lambda: _at_deadline(app, case_id))
+    except DomainError as refusal:
+        if refusal.code not in ("case_closed", "case_changed"):
+            raise
+        return False
 
 
 def _at_deadline(app: App, case_id: str) -> bool:

@@ -4,11 +4,12 @@ Locks: the wallets of everybody concerned in one call, then the cases by id, the
 the case; who decides it waits at a wallet or at the case, and then finds it changed or closed.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from incenta import clock, events
 from incenta.accounts.models import App, User
@@ -26,6 +27,12 @@ MOST_SEEN = 200
 """Reasons that a decision remembers in full."""
 STATUS = {Verdict.APPROVE: FlagStatus.APPROVED, Verdict.REJECT: FlagStatus.REJECTED}
 PAID = "payout_needs_proposal"
+DEADLOCK = "40P01"
+T = TypeVar("T")
+
+
+class LookAgain(Exception):
+    """Somebody was added whose wallet is not locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,6 @@ class Ruling:
     """Of the case's subjects these alone, and what is rejected along with them."""
 
 
-class LookAgain(Exception):
-    """Somebody was added whose wallet is not locked."""
-
-
 def decide(
     app: App,
     case_id: str,
@@ -94,17 +97,15 @@ def decide(
     Raises ``NotFound`` ``case_not_found``; ``Conflict`` ``case_closed``, ``case_changed`` (who did what, when); ``InvalidInput``.
     """
     ruling = ruled(app, Ruling(verdict, actor, user, note.strip(), until))
-    for _ in range(MOST_LOOKS):
-        try:
-            with transaction.atomic():  # where we have to look again, or only look, its locks are given back
-                [case] = locked(app, [case_id], ruling)
-                outcome = rule(app, case, ruling, version=version, is_preview=preview)
-                if preview:
-                    transaction.set_rollback(True)
-            return outcome
-        except LookAgain:
-            continue
-    raise busy()
+
+    def act() -> Outcome:
+        [case] = locked(app, [case_id], ruling)
+        outcome = rule(app, case, ruling, version=version, is_preview=preview)
+        if preview:
+            transaction.set_rollback(True)
+        return outcome
+
+    return attempt(act)
 
 
 def resolve(
@@ -117,27 +118,43 @@ def resolve(
     if verdict not in STATUS:
         raise InvalidInput({"decision": ["Must be APPROVE or REJECT."]})
     ruling = ruled(app, Ruling(verdict, actor, user, note.strip()))
-    for _ in range(MOST_LOOKS):
+
+    def act() -> tuple[Flag, Outcome | None]:
         flag = app.fraud_flags.filter(pk=flag_id).first()
         if flag is None:
             raise NotFound("flag_not_found", "Flag not found.")
         if flag.status == FlagStatus.OPEN:
             only = {(flag.subject_type, flag.subject_id)}
-            try:
-                with transaction.atomic():
-                    [case] = locked(app, [flag.case_id], ruling, only)
-                    flag.refresh_from_db()
-                    if flag.case_id != case.pk:
-                        raise LookAgain
-                    if flag.status == FlagStatus.OPEN:
-                        outcome = rule(app, case, replace(ruling, only=only))
-                        flag.refresh_from_db()
-                        return flag, outcome
-            except LookAgain:
-                continue
+            [case] = locked(app, [flag.case_id], ruling, only)
+            flag.refresh_from_db()
+            if flag.case_id != case.pk:
+                raise LookAgain
+            if flag.status == FlagStatus.OPEN:
+                outcome = rule(app, case, replace(ruling, only=only))
+                flag.refresh_from_db()
+                return flag, outcome
         if flag.status == STATUS[verdict]:
             return flag, None
         raise _resolved(flag)
+
+    return attempt(act)
+
+
+def attempt(act: Callable[[], T], *, meets: type[Exception] = LookAgain) -> T:
+    """``act`` in a transaction, or a savepoint of the caller's whose locks are given back where it has to look again: somebody
+    joined (``LookAgain``), PostgreSQL broke a circle of waits, or it ``meets`` what a second look explains.
+
+    Raises ``Conflict`` ``case_changed`` where it never comes to rest.
+    """
+    for _ in range(MOST_LOOKS):
+        try:
+            with transaction.atomic():
+                return act()
+        except (LookAgain, meets):
+            continue
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) != DEADLOCK:
+                raise
     raise busy()
 
 

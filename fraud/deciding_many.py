@@ -10,7 +10,7 @@ from incenta.database import sql
 from incenta.errors import DomainError, InvalidInput
 
 from . import cases, deciding, faces
-from .deciding import LookAgain, Outcome, Ruling
+from .deciding import Outcome, Ruling
 from .models import CaseStatus
 
 MOST_AT_ONCE = 100
@@ -133,16 +133,14 @@ def decide_many(
         found = Results(verdict, dry_run, matching.count(), dict(sql.rows(_HELD, asked)))
         known = {case.pk: case for case in matching.order_by("-expected_loss", "-id")[:MOST_AT_ONCE]}
         chosen = list(known)
-    for _ in range(deciding.MOST_LOOKS):
-        try:
-            with transaction.atomic():
-                found.results = _each(app, chosen, set(known), ruling, dry_run)
-                if dry_run:
-                    transaction.set_rollback(True)
-            return found
-        except LookAgain:
-            continue
-    raise deciding.busy()
+
+    def act() -> Results:
+        found.results = _each(app, chosen, set(known), ruling, dry_run)
+        if dry_run:
+            transaction.set_rollback(True)
+        return found
+
+    return deciding.attempt(act)
 
 
 def _each(app: App, chosen: list[str], known: set[str], ruling: Ruling, dry_run: bool) -> list[Result]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from incenta import clock, events
 from incenta.accounts.models import App, User
@@ -20,16 +20,14 @@ def undo(app: App, decision_id: str, *, actor: str, user: User | None = None) ->
 
     Raises ``NotFound`` ``decision_not_found``; ``Conflict`` ``undo_too_late``, ``decision_superseded``.
     """
-    for _ in range(deciding.MOST_LOOKS):
+
+    def act() -> Outcome:
         decision = app.fraud_decisions.filter(pk=decision_id).first()
         if decision is None:
             raise NotFound("decision_not_found", "Decision not found.")
-        try:
-            with transaction.atomic():
-                return _undo(app, decision, actor)
-        except IntegrityError:  # a case of the same key was opened at the same moment
-            continue
-    raise deciding.busy()
+        return _undo(app, decision, actor)
+
+    return deciding.attempt(act, meets=IntegrityError)  # a case of the same key was opened at the same moment
 
 
 def _undo(app: App, decision: Decision, actor: str) -> Outcome:

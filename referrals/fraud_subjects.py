@@ -119,7 +119,9 @@ class Conversions:
     def reject(self, app: App, ids: Sequence[str], *, reason: str, actor: str, preview: bool = False) -> list[Effect]:
         """Reversed as by ``POST /v1/conversions/{id}/reverse``, but that what is PAID stays: a proposal."""
         effects = []
-        for conversion_id in app.conversions.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True):
+        # campaign by campaign: each taking back locks its campaign's spend until the end
+        ordered = app.conversions.filter(pk__in=ids).order_by("campaign_id", "pk")
+        for conversion_id in ordered.values_list("pk", flat=True):
             done = reversing.take_back(
                 app, conversion_id, reason=reason, leaves_paid=True, preview=preview, actor=actor
             )

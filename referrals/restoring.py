@@ -52,7 +52,7 @@ def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) ->
         for reward in cancelled:
             by_conversion.setdefault(reward.conversion_id, []).append(reward)
         wallets = ledger.lock(app, {reward.user_id for reward in cancelled})
-        for conversion in found.order_by("pk"):
+        for conversion in found.order_by("campaign_id", "pk"):
             told += _one(app, wallets, conversion, by_conversion.get(conversion.pk, []), minor, actor)
             if conversion.referrer_id in gave and firing.fired(app, {conversion.pk}):
                 told.append(
