@@ -44,12 +44,12 @@ def shown(found: Backtest) -> dict:
     }
 
 
-def share_told(share: dict | None) -> str:
-    """``80 % (38 to 96 %, of 5)``"""
+def share_told(share: dict | None) -> dict | None:
+    """``{"told": "80 %", "between": "38 to 96 %, of 5"}``"""
     if share is None:
-        return ""
+        return None
     low, middle, high = (round(100 * share[name]) for name in ("low", "share", "high"))
-    return f"{middle} % ({low} to {high} %, of {share['of']:,})"
+    return {"told": f"{middle} %", "between": f"{low} to {high} %, of {share['of']:,}"}
 
 
 class StartBacktest(Action):

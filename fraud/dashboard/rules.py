@@ -118,8 +118,9 @@ class DraftForm(ApiForm):
             points.label = f"Points of {code}"
             on.widget.attrs["aria-label"], points.widget.attrs["aria-label"] = on.label, points.label
             self.fields[f"on_{code}"], self.fields[f"points_{code}"] = on, points
+        spoken = {signal.family for signal in signals().values()}
         for family in CAPS:
-            if family != CERTAIN:
+            if family != CERTAIN and family in spoken:
                 cap = Count(required=False, empty="", initial=str(weights.caps[family]), max_length=6)
                 cap.label = f"At most, of {FAMILIES[family][0].lower()}"
                 self.fields[f"cap_{family}"] = cap

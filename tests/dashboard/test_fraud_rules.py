@@ -228,5 +228,5 @@ def test_the_pages_cost_the_same_at_any_number_of_rows(himal, owner, url, django
         rule_sets.create(himal.app, OFF, actor=f"user:{owner.user.pk}")
         himal.post("/fraud/lists", {"side": "DENY", "kind": "USER", "value": f"mallory {place}"})
     for path in ("fraud/rules/", "fraud/rules/versions/", "fraud/lists/", "fraud/mutes/", "fraud/settings/"):
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(20):
             assert owner.get(url(path)).status_code == 200
