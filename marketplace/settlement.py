@@ -84,7 +84,7 @@ class Account:
 _ACCOUNTS = """
 SELECT partner_id, b.id, coalesce(b.name, a.name), sums.currency, to_us, by_us, redemptions, returns
 FROM (
-  SELECT partner_id, currency, sum(to_us)::bigint AS to_us, sum(by_us)::bigint AS by_us,
+  SELECT partner_id, currency, sum(to_us) AS to_us, sum(by_us) AS by_us,
     count(*) FILTER (WHERE kind = 'OWE') AS redemptions, count(*) FILTER (WHERE kind = 'RETURN') AS returns
   FROM (
     SELECT debtor_id AS partner_id, currency, kind, CASE kind WHEN 'OWE' THEN amount_minor ELSE -amount_minor END AS to_us, 0 AS by_us
@@ -105,7 +105,12 @@ ORDER BY 3, 1, 4
 def accounts(app: App, month: Month) -> list[Account]:
     """One for each partner and currency that anything happened with in the month. One statement."""
     start, end = month.bounds(app)
-    return [Account(*row) for row in sql.rows(_ACCOUNTS, {"app_id": app.pk, "start": start, "end": end})]
+    return [
+        Account(*partner, currency, int(to_us), int(by_us), redemptions, returns)
+        for *partner, currency, to_us, by_us, redemptions, returns in sql.rows(
+            _ACCOUNTS, {"app_id": app.pk, "start": start, "end": end}
+        )
+    ]
 
 
 def entries(app: App, month: Month) -> QuerySet[SettlementEntry]:
