@@ -48,6 +48,11 @@ def release(app: App, user_id: str, case_id: str, *, actor: str = "system") -> l
         return handler_of(Subject.USER).release(app, [user_id], actor=actor)
 
 
+def holds(app: App, user_id: str) -> bool:
+    """Whether somebody is on hold."""
+    return app.fraud_person_holds.filter(user_id=user_id, released_at=None).exists()
+
+
 def case_of(app: App, user_ids: Iterable[str]) -> dict[str, str]:
     """User → the case that suspects him, the newest one whether or not it is decided already."""
     flags = Flag.objects.filter(app=app, subject_type=Subject.USER, subject_id__in=list(user_ids))

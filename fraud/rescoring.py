@@ -21,7 +21,7 @@ from incenta.encryption import decrypt
 from incenta.ids import new_id
 
 from . import book, cases, context, evidence, patterns, rings, rules, sampling, scoring, subjects
-from .assessment import Assessment, Reason
+from .assessment import Assessment
 from .evidence import Evidence
 from .facts import Facts
 from .histories import Story, teller_of
@@ -174,11 +174,11 @@ def _judge(app: App, story: Story, now: datetime, earlier: Judged | None = None)
             app=app, subject_type=story.subject_type, subject_id=story.subject_id, status=FlagStatus.APPROVED
         ).values_list("signal", flat=True)
     )
-    assessment = _without(scoring.judge(facts, weights, **given), cleared)
+    assessment = scoring.quieted(scoring.judge(facts, weights, **given), cleared)
     thresholds = replace(story.thresholds, watch_at=rules_now.settings.watch_at)
     shadow = None
     if weights.shadow is not None:
-        other = _without(scoring.judge(facts, weights.shadow, **given), cleared)
+        other = scoring.quieted(scoring.judge(facts, weights.shadow, **given), cleared)
         shadow = _later(scoring.decide(other, thresholds))
     return Judged(
         story,
@@ -197,19 +197,6 @@ def _judge(app: App, story: Story, now: datetime, earlier: Judged | None = None)
 def _later(action: str) -> str:
     """What is done already cannot be refused any more."""
     return Action.HOLD.value if action == Action.BLOCK else Action(action).value
-
-
-def _without(assessment: Assessment, cleared: Collection[str]) -> Assessment:
-    """What an analyst has looked at and called honest is shown, and adds nothing."""
-    if not cleared:
-        return assessment
-    return replace(assessment, reasons=tuple(_cleared(reason, cleared) for reason in assessment.reasons))
-
-
-def _cleared(reason: Reason, cleared: Collection[str]) -> Reason:
-    if reason.points <= 0 or reason.code not in cleared:
-        return reason
-    return replace(reason, points=0, silenced="approved")
 
 
 def _facts(app: App, story: Story, now: datetime) -> tuple[Facts, Ring, list[tuple[str, str]], Evidence]:

@@ -75,6 +75,19 @@ def _broken(signal: Signal) -> Reason:
     return Reason("SUSPICIOUS_PATTERN", 0, message, {"signal": signal.code}, code=BROKEN, family=signal.family)
 
 
+def quieted(assessment: Assessment, cleared: Collection[str]) -> Assessment:
+    """What an analyst has looked at and called honest is shown, and adds nothing."""
+    if not cleared:
+        return assessment
+    return replace(assessment, reasons=tuple(_cleared(reason, cleared) for reason in assessment.reasons))
+
+
+def _cleared(reason: Reason, cleared: Collection[str]) -> Reason:
+    if reason.points <= 0 or reason.code not in cleared:
+        return reason
+    return replace(reason, points=0, silenced="approved")
+
+
 def coverage(facts: Facts) -> tuple[str, ...]:
     """The families that what was sent lets speak, certain ones apart: "scored on 2 of 6"."""
     families = {

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from incenta.accounts.models import App
 
-from . import backfilling, boards, expiring, ledger
+from . import backfilling, boards, expiring, farming, ledger
 from .models import LedgerCheck
 
 logger = logging.getLogger("incentives")
@@ -41,3 +41,9 @@ def run_backfills() -> None:
 def expire_points() -> None:
     """Expires the points whose time has come."""
     expiring.expire_all()
+
+
+@shared_task(name="incentives.look_for_farming")
+def look_for_farming() -> None:
+    """Looks at those who earned or redeemed since the last look."""
+    farming.look_all()

@@ -41,7 +41,7 @@ class Score(models.Model):
         App, on_delete=models.PROTECT, related_name="fraud_scores", db_constraint=False, db_index=False
     )
     subject_type = models.CharField(max_length=10, choices=Subject.choices)
-    subject_id = models.CharField(max_length=40, db_collation="C")
+    subject_id = models.CharField(max_length=255, db_collation="C")
     campaign_id = models.CharField(max_length=40, null=True, db_collation="C")
     stage = models.CharField(max_length=7, choices=Stage.choices)
     score = models.PositiveSmallIntegerField(help_text="0 to 100: the sum of capped families.")

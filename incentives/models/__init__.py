@@ -8,6 +8,7 @@ from .backfill import Backfill
 from .board import BoardBlock, BoardBucket, BoardDelta, BoardScore, Period, ReferralCount
 from .catalog import Item, ItemCode, ItemRedemption, ItemStock
 from .event_import import EventImport
+from .farming import FarmingPlace
 from .ledger_check import LedgerCheck
 from .rulebook import Action, Badge, Level, Milestone, Rulebook, RuleChange
 
@@ -23,6 +24,7 @@ __all__ = [
     "BoardDelta",
     "BoardScore",
     "EventImport",
+    "FarmingPlace",
     "Grant",
     "Hold",
     "Item",
