@@ -22,6 +22,10 @@ def main() -> None:
         from bench import marketplace
 
         return marketplace.main(sys.argv[2:])
+    if sys.argv[1:2] == ["fraud"]:
+        from bench import fraud
+
+        return fraud.main(sys.argv[2:])
     if sys.argv[1:2] == ["fraud-report"]:
         from bench import fraud_report
 

@@ -132,6 +132,20 @@ def gather(
     Cut short after ``patience_ms``, it answers what this call alone tells, ``is_degraded``.
     """
     now_keys = keys.of(app, context, referrer_id=referrer_id if referrer_id != user_id else None)
+    return read(app, now_keys, context.email, user_id=user_id, other_id=other_id, at=at, patience_ms=patience_ms)
+
+
+def read(
+    app: App,
+    now_keys: Mapping[KeyKind, int],
+    email: str | None,
+    *,
+    user_id: str | None,
+    other_id: str | None,
+    at: datetime,
+    patience_ms: int = PATIENCE_MS,
+) -> Evidence:
+    """``gather`` by the keys and the mailbox of a context."""
     asked = {
         "app_id": app.pk,
         "user_id": user_id,
@@ -147,11 +161,11 @@ def gather(
             raise
         sql.execute(_CUT_SHORT)
         seen = tuple(_alone(kind, key) for kind, key in now_keys.items())
-        return Evidence(seen, context.email, is_degraded=True, was_looked=True)
+        return Evidence(seen, email, is_degraded=True, was_looked=True)
     people, letters = people or {}, letters or {}
     return Evidence(
         seen=tuple(_key_seen(app, row) for row in found or ()),
-        email=context.email or _email_of(user_id, people, letters),
+        email=email or _email_of(user_id, people, letters),
         other_email=_email_of(asked["other_id"], people, letters),
         user_known_since=people[user_id][1] if user_id in people else None,
         was_looked=True,
