@@ -19,10 +19,10 @@ from incenta.database import sql
 from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.events.doorbell import Doorbell
 
-from . import rule_sets, rules, subjects
+from . import book, rule_sets, rules, subjects
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
-from .models import Action, Backtest, FraudChange, RuleSet, RuleSetState, Stage
+from .models import Action, Backtest, FraudChange, RuleSet, RuleSetState, Stage, Subject
 from .precision import wilson
 from .scoring import Thresholds, decide, judge
 from .weights import Weights, from_rules, signals
@@ -39,6 +39,7 @@ MOST_OPEN: Final = 3
 DAYS: Final = (7, 30, 90)
 """What the pages offer."""
 FLAGGED: Final = frozenset({Action.HOLD, Action.BLOCK})
+OF_COINS: Final = frozenset({Subject.EVENT, Subject.USER, Subject.REDEMPTION})
 
 bell = Doorbell("fraud.run_backtests")
 
@@ -170,7 +171,7 @@ def batch(backtest_id: str) -> int | None:
         scores = [Kept(*row) for row in sql.rows(_SCORES, window | {"ids": ids, "most": MOST_SCORES})]
         weights = from_rules(backtest.rule_set.version, backtest.rule_set.rules)
         verdicts = {row[:2]: row[2] for row in sql.rows(_VERDICTS, {"app_id": app.pk, "ids": ids})}
-        changed = tally.add(scores, weights, verdicts)
+        changed = tally.add(scores, weights, verdicts, book.current(app).settings.coin_hold_at)
         tally.add_money(app, changed)
         backtest.place, backtest.result = ids[-1], tally.result
         backtest.done = min(backtest.done + len(scores), max(backtest.total, 1))
@@ -222,10 +223,10 @@ class Kept:
             return None
 
 
-def thresholds_of(rows: Iterable[Kept]) -> Thresholds:
-    """Those of the time. A later look does not repeat them."""
+def thresholds_of(rows: Sequence[Kept], coin_hold_at: int) -> Thresholds:
+    """Those of the time. A later look does not repeat them; of coins they are the app's."""
     kept = next((found for row in rows if (found := row.features.get("thresholds"))), {})
-    known = Thresholds()
+    known = Thresholds(hold_at=coin_hold_at) if rows[0].subject_type in OF_COINS else Thresholds()
     return Thresholds(
         kept.get("mode", known.mode), kept.get("hold_at", known.hold_at), kept.get("block_at", known.block_at)
     )
@@ -276,8 +277,11 @@ class Tally:
             "signals": {},
         })  # fmt: skip
 
-    def add(self, scores: Sequence[Kept], weights: Weights, verdicts: Mapping[tuple[str, str], str]) -> list[Changed]:
+    def add(
+        self, scores: Sequence[Kept], weights: Weights, verdicts: Mapping[tuple[str, str], str], coin_hold_at: int
+    ) -> list[Changed]:
         """Adds whole subjects. Answers those that the draft judges otherwise."""
+        self.coin_hold_at = coin_hold_at
         by_subject: dict[tuple[str, str], list[Kept]] = {}
         for kept in scores:
             by_subject.setdefault((kept.subject_type, kept.subject_id), []).append(kept)
@@ -292,7 +296,7 @@ class Tally:
             result["notEvaluable"] += 1
             return None
         result["subjects"] += 1
-        evaluable, thresholds = [kept for kept, _ in known], thresholds_of(rows)
+        evaluable, thresholds = [kept for kept, _ in known], thresholds_of(rows, self.coin_hold_at)
         tried = [(kept, *retry(kept, facts, weights, thresholds)) for kept, facts in known]
         held_then = [kept for kept in evaluable if kept.action in FLAGGED]
         held_now = [each for each in tried if each[2] in FLAGGED]
