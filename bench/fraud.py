@@ -25,7 +25,7 @@ MEDIAN_MS, P95_MS = 5.0, 15.0
 
 def main(arguments: list[str]) -> None:
     options = _options(arguments)
-    installation.HOME = installation.HOME / "fraud"
+    installation.HOME = installation.HOME / "links"
     installation.HOME.mkdir(parents=True, exist_ok=True)
     installation.enter()
     app, users = _ready(options.links)
