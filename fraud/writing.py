@@ -3,6 +3,7 @@ write statement, so that a request that scores has no statement more for it."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -132,4 +133,33 @@ def see(
             referrer_id=referrer_id,
             at=at,
         )
+        sql.row(f"WITH {WRITE} SELECT 1", given | {"app_id": app.pk})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One call at which a user was seen."""
+
+    subject_type: str
+    subject_id: str
+    user_id: str | None
+    context: Context
+    at: datetime
+
+
+def see_all(app: App, calls: Sequence[Seen]) -> None:
+    """As ``see``, of many calls in one statement; none where nothing was sent."""
+    links: dict[tuple[int, int, str], dict] = {}
+    sightings = []
+    for call in calls:
+        if not call.context.sent:
+            continue
+        own = link_rows(app, call.context, call.user_id, None, call.at)
+        told = {"subject_type": call.subject_type, "subject_id": call.subject_id, "user_id": call.user_id}
+        sightings.append(sighting_row(call.context, at=call.at, links=own, **told))
+        for link in own:
+            # a statement changes a row once: of several calls of one user with one key the first stands for all
+            links.setdefault((link["kind"], link["key"], link["user_id"]), link)
+    if sightings:
+        given = written(links=[links[name] for name in sorted(links)], sightings=sightings)
         sql.row(f"WITH {WRITE} SELECT 1", given | {"app_id": app.pk})

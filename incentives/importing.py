@@ -113,7 +113,7 @@ def _line(raw: bytes, number: int, end: int, columns: list[str] | None) -> Line:
         values = loads(raw) if columns is None else _cells(raw, columns)
         if not isinstance(values, dict):
             raise InvalidInput(message="The line is not a JSON object.")
-        return Line(number, end, EventInput.doing(values), None, text)
+        return Line(number, end, EventInput.told(values)[0], None, text)
     except csv.Error as error:
         refusal = InvalidInput(message=f"The line is not CSV: {error}.")
     except UnicodeDecodeError:

@@ -5,6 +5,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
+from fraud.api import end_user
+from fraud.models import Subject
+from fraud.writing import Seen, see_all
 from incenta import clock
 from incenta.api.errors import as_domain_error
 from incenta.api.fields import Context, Metadata, Moment, Text, UserId
@@ -27,15 +30,17 @@ class EventInput(Serializer):
     context = Context(required=False, allow_null=True)
 
     @classmethod
-    def doing(cls, data: object) -> engine.Doing:
+    def told(cls, data: object) -> tuple[engine.Doing, dict | None]:
+        """What was done, and what the merchant saw of the user."""
         sent = cls.parse(data)
-        return engine.Doing(
+        doing = engine.Doing(
             user_id=sent["user_id"],
             action_key=sent["action_key"],
             idempotency_key=sent.get("idempotency_key"),
             occurred_at=sent.get("occurred_at"),
             metadata=sent.get("metadata") or {},
         )
+        return doing, sent.get("context")
 
 
 class BulkInput(Serializer):
@@ -82,7 +87,10 @@ class Events(ListView):
         }
 
     def post(self, request):
-        answer = fastpath.record(request.app, EventInput.doing(request.data), actor=request.api_key.pk)
+        doing, context = EventInput.told(request.data)
+        answer = fastpath.record(request.app, doing, actor=request.api_key.pk)
+        if context:
+            _see(request, [(answer, doing, context)])
         return Response(answer, status=200 if answer["idempotentReplay"] else 201)
 
 
@@ -97,13 +105,24 @@ class BulkEvents(ApiView):
             raise InvalidInput({"events": [f"Must be a list of 1 to {MOST_AT_ONCE} events, and all there is."]})
         results: list[dict] = [{}] * len(sent)
         doings: list[tuple[int, engine.Doing]] = []
+        contexts: dict[int, dict] = {}
         for index, each in enumerate(sent):
             try:
-                doings.append((index, EventInput.doing(each)))
+                doing, context = EventInput.told(each)
+                doings.append((index, doing))
+                if context:
+                    contexts[index] = context
             except (DomainError, ValidationError) as refusal:
                 results[index] = _failed(index, as_domain_error(refusal))
         if doings:
             answers = engine.record(request.app, [doing for _, doing in doings], actor=request.api_key.pk)
+            told = [
+                (answer, doing, contexts[index])
+                for (index, doing), answer in zip(doings, answers, strict=True)
+                if index in contexts and isinstance(answer, dict)
+            ]
+            if told:
+                _see(request, told)
             for (index, _), answer in zip(doings, answers, strict=True):
                 results[index] = (
                     _failed(index, answer)
@@ -113,6 +132,23 @@ class BulkEvents(ApiView):
         counts = {status: sum(result["status"] == status for result in results) for status in (200, 201)}
         failed = len(results) - sum(counts.values())
         return Response({"results": results, "recorded": counts[201], "replayed": counts[200], "failed": failed})
+
+
+def _see(request, told: list[tuple[dict, engine.Doing, dict]]) -> None:
+    """Keeps what was seen of the users, for whoever shares devices with whom; a replay was seen at first."""
+    now = clock.now(request.app)
+    calls = [
+        Seen(
+            Subject.EVENT,
+            answer["eventId"],
+            doing.user_id,
+            end_user.seen(request, context),
+            doing.occurred_at or now,
+        )
+        for answer, doing, context in told
+        if not answer["idempotentReplay"]
+    ]
+    see_all(request.app, calls)
 
 
 def _failed(index: int, refusal: DomainError) -> dict:
