@@ -97,15 +97,20 @@ class Ring:
         return max((step for step in STEPS if self.size >= step), default=0)
 
     def linked_to(self, user_id: str, others: Collection[str]) -> set[str]:
-        """Of the others those who share a key with the user."""
+        """Of the others those who share a strong key with the user."""
         wanted = set(others) - {user_id}
-        return {each for users in self.shared.values() if user_id in users for each in users if each in wanted}
+        return {each for users in self._strong().values() if user_id in users for each in users if each in wanted}
 
     def most_on_one_key(self, users: Collection[str]) -> tuple[int, str]:
-        """How many of these users have one key in common, and of which kind it is."""
+        """How many of these users have one strong key in common, and of which kind it is."""
         wanted = set(users)
-        counts = [(len(wanted.intersection(having)), KeyKind(kind).name) for (kind, _), having in self.shared.items()]
+        counts = [
+            (len(wanted.intersection(having)), KeyKind(kind).name) for (kind, _), having in self._strong().items()
+        ]
         return max(counts, default=(0, ""))
+
+    def _strong(self) -> dict[tuple[int, int], tuple[str, ...]]:
+        return {(kind, key): users for (kind, key), users in self.shared.items() if KeyKind(kind).is_strong}
 
 
 def around(

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fraud import subjects
 from fraud.models import FlagStatus, Subject
+from fraud.rules.code_leak import CODE_LEAK
 from fraud.subjects import Description, Effect
 from incenta import clock, money
 from incenta.accounts.models import App
@@ -28,8 +29,8 @@ def register() -> None:
 
 
 def _suspected(app: App, ids: Iterable[str]) -> set[str]:
-    """Of these subjects, those against which something is still open."""
-    found = app.fraud_flags.filter(subject_id__in=list(ids), status=FlagStatus.OPEN)
+    """Of these subjects, those against which something is still open. A code that was published is no suspicion of its buyers."""
+    found = app.fraud_flags.filter(subject_id__in=list(ids), status=FlagStatus.OPEN).exclude(signal=CODE_LEAK.code)
     return set(found.values_list("subject_id", flat=True))
 
 

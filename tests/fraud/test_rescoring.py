@@ -265,6 +265,11 @@ def test_a_code_that_was_published_is_told_of_and_its_buyers_are_not(shop):
     while look(shop):
         pass
     assert Flag.objects.get(app=shop.app).hits == 1
+    # what is held for another reason is released although the code is told of
+    held = converted(shop, "asha", "asha")
+    assert statuses(shop)[held] == "FLAGGED"
+    deciding.decide(shop.app, Flag.objects.get(app=shop.app, subject_id=held).case_id, "APPROVE", actor="asha")
+    assert statuses(shop)[held] == "CONVERTED"
 
 
 def test_a_sample_is_drawn_where_it_is_wanted_and_holds_nothing(shop):
