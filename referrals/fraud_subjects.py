@@ -71,7 +71,7 @@ class Conversions:
         _count(app, found, locked.rewards.values(), counted=False)
         locked.save()
         _set_status(found, ConversionStatus.FLAGGED)
-        for conversion in found:
+        for conversion in {each.referral_id: each for each in found}.values():
             reversing.settle_referral(app, conversion)
         return effects
 
