@@ -10,6 +10,7 @@ from fraud.rules.code_leak import CODE_LEAK
 from fraud.subjects import Description, Effect
 from incenta import clock, money
 from incenta.accounts.models import App
+from incentives import ledger
 
 from . import firing, maturing, restoring, reversing, reward_state, rewards
 from .locked_rewards import LockedRewards
@@ -26,6 +27,11 @@ def register() -> None:
     """Names this room as the one that answers; once, when it is ready."""
     subjects.register(Subject.CONVERSION, Conversions())
     subjects.register(Subject.REFERRAL, Referrals())
+
+
+def _lock_wallets(app: App, users: set[str]) -> None:
+    """Before everything else. Who decides has locked them already; the second pass may not have."""
+    ledger.lock(app, users, create=False)
 
 
 def _suspected(app: App, ids: Iterable[str]) -> set[str]:
@@ -52,6 +58,7 @@ class Conversions:
 
     def hold(self, app: App, ids: Sequence[str], *, actor: str) -> list[Effect]:
         """CONVERTED → FLAGGED. What its actions gave the referrer stays until it is rejected."""
+        _lock_wallets(app, self.people(app, ids))
         found = _locked(app, ids, ConversionStatus.CONVERTED)
         if not found:
             return []
@@ -77,23 +84,20 @@ class Conversions:
 
     def release(self, app: App, ids: Sequence[str], *, actor: str, preview: bool = False) -> list[Effect]:
         """FLAGGED → CONVERTED, but for those against which, or against whose code, something else is open."""
+        _lock_wallets(app, self.people(app, ids))
         found = _locked(app, ids, ConversionStatus.FLAGGED)
         if not found:
             return []
-        suspected = _suspected(app, {id for each in found for id in (each.pk, each.referral_id)})
+        # a code that is only talked about (a coupon site has it) is not held, and holds nobody's conversion
+        codes = {each.referral_id for each in found if each.referral.is_flagged}
+        suspected = _suspected(app, {each.pk for each in found} | codes)
         effects = []
         free = []
         for conversion in found:
             if {conversion.pk, conversion.referral_id} & suspected:
                 why = "it has another open flag" if conversion.pk in suspected else "its code is in review"
-                effects.append(
-                    Effect(
-                        "still_held",
-                        conversion.pk,
-                        conversion.referrer_id,
-                        text=f"{_name(conversion)} stays held: {why}.",
-                    )
-                )
+                text = f"{_name(conversion)} stays held: {why}."
+                effects.append(Effect("still_held", conversion.pk, conversion.referrer_id, text=text))
             else:
                 free.append(conversion)
         if not free or preview:
@@ -119,6 +123,7 @@ class Conversions:
 
     def reject(self, app: App, ids: Sequence[str], *, reason: str, actor: str, preview: bool = False) -> list[Effect]:
         """Reversed as by ``POST /v1/conversions/{id}/reverse``, but that what is PAID stays: a proposal."""
+        _lock_wallets(app, self.people(app, ids))
         effects = []
         # campaign by campaign: each taking back locks its campaign's spend until the end
         ordered = app.conversions.filter(pk__in=ids).order_by("campaign_id", "pk")
@@ -157,6 +162,7 @@ class Conversions:
                 Effect("points_stay", cause, text="What its actions gave the referrer stays until it is rejected.")
                 for cause in sorted(fired)
             ]
+        _lock_wallets(app, self.people(app, ids))
         return restoring.restore(app, ids, effects=effects, actor=actor)
 
 
@@ -209,6 +215,7 @@ class Referrals:
 
     def release(self, app: App, ids: Sequence[str], *, actor: str, preview: bool = False) -> list[Effect]:
         """Later conversions are normal; those that were held for the code alone are released."""
+        _lock_wallets(app, self.people(app, ids))
         suspected = _suspected(app, ids)
         free = [each for each in self._locked(app, ids) if each.is_flagged and each.pk not in suspected]
         effects = [

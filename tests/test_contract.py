@@ -215,6 +215,18 @@ USER_STATS = {
     "referralCodesGenerated": array,
     "referralCodesUsed": array,
 }
+FRAUD_FLAG = {
+    "id": an_id("flag"),
+    "type": one_of("SELF_REFERRAL"),
+    "status": one_of("OPEN", "APPROVED", "REJECTED"),
+    "subject": {"type": text, "id": text},
+    "riskScore": whole,
+    "message": text,
+    "decision": maybe(text),
+    "note": maybe(text),
+    "createdAt": moment,
+    "resolvedAt": maybe(moment),
+}
 REWARD_STATUSES = ("PENDING", "APPROVED", "PAID", "CANCELLED")
 REWARD = {
     "id": an_id("rew"),
@@ -469,7 +481,30 @@ ROUTES: dict[str, tuple[Callable[[Story], Ask], int, object]] = {
         200,
         EACH,
     ),
+    # section 8
+    "GET /fraud/flags": (
+        lambda s: (
+            "GET",
+            f"/fraud/flags?status=OPEN&type=SELF_REFERRAL&minScore=100&campaignId={s.campaign_id}"
+            f"&subject={a_flag(s)['subject']['id']}",
+            None,
+        ),
+        200,
+        listed("flags", FRAUD_FLAG),
+    ),
+    "GET /fraud/flags/{id}": (lambda s: ("GET", f"/fraud/flags/{a_flag(s)['id']}", None), 200, FRAUD_FLAG),
+    "POST /fraud/flags/{id}/resolve": (
+        lambda s: ("POST", f"/fraud/flags/{a_flag(s)['id']}/resolve", {"decision": "REJECT", "note": "One person"}),
+        200,
+        {"success": one_of(True), "flag": FRAUD_FLAG | {"decision": one_of("REJECT"), "note": text}},
+    ),
 }
+
+
+def a_flag(story: Story) -> dict:
+    """A flag of mallory, who refers himself."""
+    story.himal.code(story.campaign_id, "mallory", refereeId="mallory")
+    return story.himal.get("/fraud/flags?userId=mallory&type=SELF_REFERRAL")["flags"][0]
 
 
 @pytest.mark.parametrize("route", ROUTES)

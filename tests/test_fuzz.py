@@ -72,7 +72,14 @@ def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
     himal.post("/incentives/adjustments", {"userId": "asha", "coins": 100, "reason": "Thanks"})
     listing = himal.post(f"{market}/listings", {"title": "Tea", "coinCost": 5})["id"]
     winter = {"listingId": listing, "percentOff": 20, "endsAt": "2099-01-01T00:00:00Z"}
+    himal.convert(himal.code(campaign, "mallory", refereeId="mallory"), "mallory")
+    suspect = himal.convert(himal.code(campaign, "devi", refereeId="devi"), "devi")
+    (flag, *_) = himal.get(f"/fraud/flags?subject={suspect['conversionId']}")["flags"]
+    other = himal.get("/fraud/cases?userId=mallory")["cases"][0]["id"]
     real = {
+        "flagId": flag["id"],
+        "caseId": flag["caseId"],
+        "decisionId": himal.post(f"/fraud/cases/{other}/decide", {"verdict": "APPROVE"})["decisionId"],
         "campaignId": campaign,
         "code": code,
         "referralCode": code,
