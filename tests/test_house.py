@@ -177,6 +177,11 @@ ANOTHER_BEGINNING = {
     "marketplace_code_unique": "begins with an app: the business, at whose counter the code is read",
     "marketplace_redemption_here": "begins with an app: the business, whose list of redemptions it is",
     "marketplace_redemption_due": "codes of all apps that have run out",
+    "case_due": "deadlines of all apps",
+    "Case.assignee": "a person; asked when the person is deleted",
+    "Decision.user": "a person; asked when the person is deleted",
+    "RuleSet.author": "a person; asked when the person is deleted",
+    "sighting_to_forget": "raw addresses of all apps that are to be forgotten",
 }
 """A key of a tenant's table that may begin with something else than the app, and why."""
 
