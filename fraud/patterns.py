@@ -4,7 +4,6 @@ Times after the subject's own count too, for at the second look they are known; 
 """
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,7 +19,8 @@ QUICK = timedelta(hours=1)
 PATH_WITHIN = timedelta(hours=6)
 ALIKE = 0.02
 MOST_SHOWN = 5
-DRIP_DAYS, LEAST_DRIP = 14, 7
+DRIP_WITHIN, LEAST_DRIP = timedelta(days=14), 7
+LONGEST_PAUSE = timedelta(hours=40)
 SILENT_AFTER = timedelta(days=14)
 LATE_REFUND = (timedelta(days=12), timedelta(days=35))
 SOON_AFTER_REWARD = timedelta(days=30)
@@ -112,18 +112,28 @@ def _timing(story: Story, times: Sequence[datetime]) -> dict[str, Any]:
 
 
 def _drip(story: Story, usual: Usual | None) -> dict[str, Any]:
-    """Few a day, on almost every day, for weeks, around this one: honest people come in fits and starts."""
-    around = [deed for deed in story.deeds if abs(deed.at - story.at) < DRIP_DAYS * DAY]
-    days = Counter((deed.at - story.at) // DAY for deed in around)
+    """Few a day, without a day's pause, for a week or more, around this one: honest people come in fits and starts."""
+    times = sorted(deed.at for deed in story.deeds if abs(deed.at - story.at) < DRIP_WITHIN)
+    run: list[datetime] = []
+    for at in times:
+        if run and at - run[-1] > LONGEST_PAUSE:
+            if run[-1] >= story.at:
+                break
+            run = []
+        run.append(at)
     found: dict[str, Any] = {}
-    if len(around) >= LEAST_DRIP:
-        found |= {"drip_days": len(days), "drip_span": max(days) - min(days) + 1, "drip_most": max(days.values())}
+    if len(run) >= LEAST_DRIP:
+        found |= {"drip_days": (run[-1] - run[0]) // DAY + 1, "drip_of": len(run), "drip_most": _most_in_a_day(run)}
     lowest = usual.lowest_minor if usual else None
     if lowest:
         nearest = sorted(story.deeds, key=lambda deed: abs(deed.at - story.at))[:20]
         near = [is_near_lowest(deed.amount_minor, lowest) for deed in nearest]
         found |= {"near_lowest_long": sum(near), "near_lowest_of": len(near)}
     return found
+
+
+def _most_in_a_day(times: Sequence[datetime]) -> int:
+    return max(sum(start <= at < start + DAY for at in times) for start in times)
 
 
 # --- what became of it ----------------------------------------------------------------------------------------------

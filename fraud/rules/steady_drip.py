@@ -4,19 +4,15 @@ from ..assessment import TIMING, Reason
 from ..facts import Facts
 from . import LATER, Signal
 
-LEAST_DAYS, LEAST_SHARE, MOST_A_DAY = 7, 0.9, 3
+LEAST_DAYS, MOST_A_DAY = 7, 3
 
 
 def judge(facts: Facts, points: int) -> Reason | None:
-    days, span = facts.extra.get("drip_days", 0), facts.extra.get("drip_span", 0)
-    if days < LEAST_DAYS or days < LEAST_SHARE * span or facts.extra.get("drip_most", 0) > MOST_A_DAY:
+    days, most = facts.extra.get("drip_days", 0), facts.extra.get("drip_most", 0)
+    if days < LEAST_DAYS or most > MOST_A_DAY:
         return None
-    if facts.extra.get("deeds", 0) > MOST_A_DAY * 60:
-        return None
-    message = (
-        f"On {days} of the last {span} days this referrer brought at most {facts.extra['drip_most']} friends a day."
-    )
-    return STEADY_DRIP.reason(points, message, {"days": days, "span": span, "mostADay": facts.extra["drip_most"]})
+    message = f"For {days} days this referrer brought at most {most} friends a day, without a day's pause."
+    return STEADY_DRIP.reason(points, message, {"days": days, "friends": facts.extra.get("drip_of"), "mostADay": most})
 
 
 STEADY_DRIP = Signal(
@@ -26,6 +22,6 @@ STEADY_DRIP = Signal(
     points=25,
     needs=("history",),
     judge=judge,
-    describe="A referrer's friends come one to three a day, on every day for a week or more.",
+    describe="A referrer's friends come one to three a day for a week or more, without a day's pause.",
     stage=LATER,
 )
