@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from fraud import backtesting
+from fraud import backtesting, rule_sets
 from fraud.models import Backtest
 from fraud.weights import signals
 from incenta.dashboard.access import actor_of, actors
@@ -57,6 +57,7 @@ class StartBacktest(Action):
     section = "fraud_rules"
 
     def act(self, rule_set_id: str) -> str:
+        rule_sets.get(self.request.app, rule_set_id)  # absent before ill-chosen
         days = self.request.POST.get("days", "")
         if days not in {str(each) for each in backtesting.DAYS}:
             raise InvalidInput({"days": ["Choose how many days."]}, message="Choose how many days.")

@@ -37,8 +37,8 @@ class Decide(CaseAction):
 
     def act(self, case_id: str) -> str:
         request, app = self.request, self.request.app
+        case = cases.get(app, case_id)
         if request.POST.get("assign"):
-            case = cases.get(app, case_id)
             mine = case.assignee_id == request.user.pk
             cases.assign(app, case_id, None if mine else request.user, actor=actor_of(request))
             return "You let go of this case." if mine else "You look after this case."
@@ -104,6 +104,7 @@ class Undo(CaseAction):
 
 class Note(CaseAction):
     def act(self, case_id: str) -> str:
+        cases.get(self.request.app, case_id)  # absent before empty
         cases.note(self.request.app, case_id, self.request.POST.get("note", ""), actor=actor_of(self.request))
         return "The note is saved."
 

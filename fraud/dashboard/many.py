@@ -94,6 +94,8 @@ class DecideByScore(DecideMany):
 
     def get(self, request: HttpRequest, **kwargs) -> HttpResponse:
         most, least = number(request.GET.get("max_score")), number(request.GET.get("min_score"))
+        if not request.GET:
+            return redirect(self.url("fraud"))
         try:
             if (most is None) == (least is None):
                 raise InvalidInput({"score": ["Name one of the two scores."]})
