@@ -76,7 +76,12 @@ def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
     suspect = himal.convert(himal.code(campaign, "devi", refereeId="devi"), "devi")
     (flag, *_) = himal.get(f"/fraud/flags?subject={suspect['conversionId']}")["flags"]
     other = himal.get("/fraud/cases?userId=mallory")["cases"][0]["id"]
+    rule_set = himal.post("/fraud/rule-sets", {"rules": {"caps": {"NETWORK": 20}}})["id"]
     real = {
+        "entryId": himal.post("/fraud/lists", {"side": "DENY", "kind": "USER", "value": "mallory"})["id"],
+        "muteId": himal.post("/fraud/mutes", {"signal": "DEVICE_SHARED", "userId": "asha"})["id"],
+        "ruleSetId": rule_set,
+        "backtestId": himal.post("/fraud/backtests", {"ruleSetId": rule_set})["id"],
         "flagId": flag["id"],
         "caseId": flag["caseId"],
         "decisionId": himal.post(f"/fraud/cases/{other}/decide", {"verdict": "APPROVE"})["decisionId"],

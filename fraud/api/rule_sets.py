@@ -4,7 +4,7 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from fraud import backtesting, book, precision, rule_sets, settings
+from fraud import backtesting, book, precision, rule_sets, settings, shadow
 from fraud.models import Backtest, RuleSet, RuleSetState
 from fraud.weights import built_in, signals
 from incenta.api.fields import Moment, Text, Truth, WholeNumber
@@ -86,7 +86,7 @@ class FraudRuleSet(ApiView):
 
     def get(self, request, rule_set_id):
         found = rule_sets.get(request.app, rule_set_id)
-        return Response(rule_sets.face(found) | {"shadow": backtesting.shadow_view(request.app, found)})
+        return Response(rule_sets.face(found) | {"shadow": shadow.view(request.app, found)})
 
 
 class ShadowRuleSet(ApiView):

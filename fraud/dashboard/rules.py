@@ -6,7 +6,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from fraud import backtesting, book, precision, rule_sets, settings
+from fraud import backtesting, book, precision, rule_sets, settings, shadow
 from fraud.api.rule_sets import RuleSetInput
 from fraud.assessment import CAPS, CERTAIN
 from fraud.models import FraudChange, RuleSet, RuleSetState
@@ -81,7 +81,7 @@ class Rules(AppPage):
             "proposals": precision.proposals(request.app),
             "active": active,
             "shadow": watching,
-            "shadow_view": backtesting.shadow_view(request.app, watching) if watching else None,
+            "shadow_view": shadow.view(request.app, watching) if watching else None,
             "names": actors(request, {active.activated_by} if active else set()),
             "campaign_id": campaign_id,
             "campaigns": campaigns,
@@ -273,7 +273,7 @@ class Version(AppPage):
             "needs_another": needs_another and not found.activated_at,
             "backtests": runs,
             "days": backtesting.DAYS,
-            "shadow_view": backtesting.shadow_view(request.app, found),
+            "shadow_view": shadow.view(request.app, found),
             "may_edit": may(request, "fraud.rules"),
             "may_try": may(request, "fraud.decide"),
         }
