@@ -48,7 +48,11 @@ def of(story: Story, ring: Ring, usual: Usual | None, *, now: datetime) -> dict[
 def _ring(story: Story, ring: Ring) -> dict[str, Any]:
     found: dict[str, Any] = {"ring_size": ring.size if ring.size > 1 else 0}
     if ring.size > 1:
-        found |= {"ring_kinds": list(ring.kinds), "ring_users": list(ring.members[:MOST_SHOWN])}
+        found |= {
+            "ring_kinds": list(ring.kinds),
+            "ring_keys": len(ring.shared),
+            "ring_users": list(ring.members[:MOST_SHOWN]),
+        }
     friends = {deed.referee_id for deed in story.deeds}
     if story.referee_id is not None:
         linked = ring.linked_to(story.referee_id, friends - {story.referrer_id})

@@ -58,7 +58,7 @@ def spoken(*args, **more) -> dict[str, int]:
 
 def ring_of(size: int, *, key: int = 1, friends: int = 0) -> Ring:
     members = ("bikram", *(f"friend{place}" for place in range(1, size)))
-    shared = {(2, key): tuple(sorted(members[: friends or 2]))}
+    shared = {(2, key): tuple(sorted(members[: friends or 2])), (3, 7): tuple(sorted(members[-2:]))}
     return Ring(tuple(sorted(members)), shared, (2, key))
 
 
@@ -67,6 +67,12 @@ def ring_of(size: int, *, key: int = 1, friends: int = 0) -> Ring:
 )
 def test_a_ring_is_six_or_more(size, points):
     assert spoken(story(), ring=ring_of(size)).get("RING_SIZE") == points
+
+
+def test_many_on_one_tablet_are_no_ring_for_that():
+    ring = ring_of(12, friends=12)
+    shop = Ring(ring.members, {(2, 1): ring.members}, (2, 1))
+    assert spoken(story(), ring=ring)["RING_SIZE"] == 45 and "RING_SIZE" not in spoken(story(), ring=shop)
 
 
 @pytest.mark.parametrize(("size", "linked", "points"), [(5, 4, None), (6, 1, None), (6, 2, 20), (6, 3, 35), (9, 8, 35)])
