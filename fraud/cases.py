@@ -63,6 +63,17 @@ def weigh(app: App, case: Case, flags: Sequence[Flag], known: dict[Subject, Desc
     case.due_at, case.due_outcome = min(dues_of(flags).values(), default=(None, None))
 
 
+def reweigh(app: App, concerned: Iterable[Subject]) -> None:
+    """What waits on these subjects was changed by somebody else than an analyst: their open cases weigh what is left. In the
+    caller's transaction, which has locked the wallets."""
+    wanted = set(concerned)
+    flags = app.fraud_flags.filter(subject_id__in=[id for _, id in wanted], status=FlagStatus.OPEN)
+    ids = {flag.case_id for flag in flags if (flag.subject_type, flag.subject_id) in wanted}
+    for case in app.fraud_cases.select_for_update().filter(pk__in=ids).order_by("pk") if ids else ():
+        weigh(app, case, open_flags(app, [case.pk]))
+        case.save(update_fields=["held", "expected_loss"])
+
+
 def dues_of(flags: Iterable[Flag]) -> dict[Subject, tuple[datetime, str]]:
     """When each subject is to be decided by itself, and how: at the latest of its flags' deadlines, for who was suspected anew is
     given the campaign's whole time again."""

@@ -10,6 +10,9 @@ from .subjects import Description
 
 DECISION_OF = {FlagStatus.APPROVED: Verdict.APPROVE.value, FlagStatus.REJECTED: Verdict.REJECT.value}
 
+MOST_SHOWN = 50
+"""Flags and effects of one decision in a list of many."""
+
 
 def flag_face(flag: Flag) -> dict:
     """An item of ``GET /v1/fraud/flags``."""
@@ -132,7 +135,7 @@ def event_face(event: CaseEvent) -> dict:
 
 
 def decision_face(decision: Decision) -> dict:
-    """What was decided of a case, and what followed."""
+    """What was decided of a case, and what followed: the first effects, and how many there are."""
     return {
         "id": decision.pk,
         "caseId": decision.case_id,
@@ -140,8 +143,10 @@ def decision_face(decision: Decision) -> dict:
         "actor": decision.actor,
         "note": decision.note or None,
         "until": iso(decision.until),
-        "flags": decision.flags,
-        "effects": decision.effects,
+        "flags": decision.flags[:MOST_SHOWN],
+        "flagCount": len(decision.flags),
+        "effects": decision.effects[:MOST_SHOWN],
+        "effectCount": len(decision.effects),
         "at": iso(decision.at),
         "undoneAt": iso(decision.undone_at),
         "undoneBy": decision.undone_by or None,

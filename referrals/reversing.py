@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from fraud import cases
+from fraud.models import Subject
 from incenta import clock, events, money
 from incenta.accounts.models import App
 from incenta.database.sql import execute, transaction_joined
@@ -64,7 +66,11 @@ def reverse(
     ``preview`` answers the same and writes nothing.
     Raises ``NotFound`` ``conversion_not_found``; ``InvalidInput`` for more than was converted.
     """
-    return take_back(app, conversion_id, reason=reason, amount=amount, preview=preview, actor=actor).answer
+    with transaction_joined():
+        done = take_back(app, conversion_id, reason=reason, amount=amount, preview=preview, actor=actor)
+        if done.was_held and not preview:
+            cases.reweigh(app, [(Subject.CONVERSION.value, conversion_id)])
+    return done.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Reversed:
     """Rewards that are PAID and were left alone."""
     points: list[dict] = field(default_factory=list)
     """What the incentive engine takes back."""
+    was_held: bool = False
+    """Whether it was in review."""
 
 
 def take_back(
@@ -142,7 +150,9 @@ def take_back(
         if wholly:
             settle_referral(app, conversion)
         events.write(told)
-        return Reversed(_answer(conversion, back, effects, preview), takings, left, points.effects)
+        return Reversed(
+            _answer(conversion, back, effects, preview), takings, left, points.effects, was == ConversionStatus.FLAGGED
+        )
 
 
 def _amount_back(conversion: Conversion, amount: object) -> int:

@@ -72,6 +72,7 @@ class Flag(models.Model):
             models.Index(fields=["app", "-first_at", "-id"], name="flag_newest"),
             models.Index(fields=["app", "status", "-score", "-id"], name="flag_by_score"),
             models.Index(fields=["app", "subject_id"], name="flag_of_subject"),
+            models.Index(fields=["app", "user_id"], name="flag_of_user"),
             models.Index(fields=["app", "signal", "status"], name="flag_precision"),
         ]
 

@@ -239,7 +239,8 @@ def test_a_whole_programme_answers_as_described(checked, described):
         "/rewards/none",
     ):
         checked("GET", path)
-    checked("POST", "/referrals/none/flag", {"reason": "On a coupon site."})
+    for flagged in (code, code, "none"):
+        checked("POST", f"/referrals/{flagged}/flag", {"reason": "On a coupon site."})
     checked("DELETE", f"/webhooks/{hook['id']}")
     everything = {
         operation["operationId"]

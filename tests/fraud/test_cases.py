@@ -3,7 +3,7 @@
 import pytest
 
 from fraud import cases
-from fraud.models import CaseEvent
+from fraud.models import CaseEvent, Flag
 from incenta.accounts.models import Membership, Role, User
 from incenta.errors import Conflict, InvalidInput, NotFound
 from tests.fraud.suspects import open_case, self_referred
@@ -65,3 +65,26 @@ def test_the_history_tells_who_did_what(himal):
     assert {line["actor"] for line in lines if line["kind"] in ("note", "decided", "undone")} == {
         himal.app.api_keys.get().pk
     }
+
+
+def test_what_a_merchant_takes_back_himself_no_longer_waits(himal):
+    made = self_referred(himal)
+    conversion = f"/conversions/{made['conversionId']}/reverse"
+    himal.post(conversion, {"amount": 10, "reason": "A part.", "preview": True})
+    assert open_case(himal).held == {"USD": 500}
+    himal.post(conversion, {"amount": 10, "reason": "A part."})
+    assert open_case(himal).held == {"USD": 400}
+    himal.post(conversion, {"reason": "The rest."})
+    case = open_case(himal)
+    assert (case.held, case.expected_loss) == ({}, 0)
+    done = himal.post(f"/fraud/cases/{case.pk}/decide", {"verdict": "APPROVE"})
+    assert {effect["kind"] for effect in done["effects"]} == {"code_released"}
+    assert himal.get(f"/conversions/{made['conversionId']}")["status"] == "REVERSED"
+
+
+def test_a_code_that_is_only_talked_about_holds_nobody(himal):
+    made = self_referred(himal)
+    himal.app.referrals.update(is_flagged=False)
+    flag = Flag.objects.filter(app=himal.app, subject_id=made["conversionId"]).first()
+    done = himal.post(f"/fraud/flags/{flag.pk}/resolve", {"decision": "APPROVE"})
+    assert "conversion_counted" in {effect["kind"] for effect in done["effects"]}
