@@ -28,6 +28,24 @@ IS_KNOWN: Final = "EXISTS (SELECT FROM fraud_link WHERE app_id = %(app_id)s AND 
 """A scalar for the caller's own first statement, which binds ``app_id`` and ``fraud_user``: whether this user was seen with any key.
 Where he was not and no context came either, there is nothing to look at."""
 
+IS_OF_FRIEND: Final = """EXISTS (
+      SELECT FROM fraud_sighting s WHERE s.app_id = %(app_id)s AND s.subject_id = {click}
+        AND s.keys && %(fraud_keys)s::bigint[]
+        AND (%(fraud_agent)s::text IS NULL OR s.shown ->> 'userAgent' = %(fraud_agent)s::text))"""
+"""Whether a click without a name was made on the device of whom is looked at now; where no device is known, at his address and with his
+user agent. For a statement of the caller's own, which fills in the click's id and binds ``app_id`` and ``click_of(…)``."""
+
+
+def click_of(app: App, context: Context) -> dict[str, object]:
+    """The parameters of ``IS_OF_FRIEND``; no keys where nothing would tell him from others."""
+    now_keys = keys.of(app, context)
+    if KeyKind.DEVICE in now_keys:
+        return {"fraud_keys": [now_keys[KeyKind.DEVICE]], "fraud_agent": None}
+    if KeyKind.IP in now_keys and context.agent:
+        return {"fraud_keys": [now_keys[KeyKind.IP]], "fraud_agent": keys.shown(context)["userAgent"]}
+    return {"fraud_keys": [], "fraud_agent": None}
+
+
 # The savepoint lets the rest of the request go on after a look that was cut short; what the timeout was before comes back by the
 # read itself. Two commands without parameters travel as one statement.
 _OPEN: Final = (

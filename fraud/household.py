@@ -18,6 +18,8 @@ SHARING: Final = frozenset(
 """Signals of what people who live together share. An alias of the referrer's mailbox or a confirmed cheat's card is not of them."""
 SAME_HOME: Final = frozenset(("IP_SELF", "IP_SHARED"))
 """What a shared device says already."""
+AT_ONCE: Final = 3
+"""Seconds. Who signs up beside his friend is quick; a program is quicker."""
 
 
 def size(facts: Facts) -> int:
@@ -36,7 +38,9 @@ def considered(facts: Facts, spoken: Sequence[Reason], caps: Mapping[str, int]) 
     if not identity or not all(_is_of_home(reason, facts) for reason in identity) or size(facts) > MOST:
         return list(spoken), dict(caps)
     kept = [
-        replace(reason, points=0, silenced="household") if reason.code in SAME_HOME and reason.points > 0 else reason
+        replace(reason, points=0, silenced="household")
+        if reason.points > 0 and _is_explained(reason, facts)
+        else reason
         for reason in spoken
     ]
     people = size(facts)
@@ -50,6 +54,13 @@ def considered(facts: Facts, spoken: Sequence[Reason], caps: Mapping[str, int]) 
         silenced="household",
     )
     return [*kept, note], {**caps, IDENTITY: min(caps.get(IDENTITY, CAP), CAP)}
+
+
+def _is_explained(reason: Reason, facts: Facts) -> bool:
+    """Whether living together, or signing up at the referrer's table, says why."""
+    if reason.code == "INSTANT_CONVERSION":
+        return (facts.seconds_from_click or 0) >= AT_ONCE
+    return reason.code in SAME_HOME
 
 
 def _is_of_home(reason: Reason, facts: Facts) -> bool:

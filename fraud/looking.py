@@ -15,7 +15,7 @@ from incenta.ids import new_id
 from . import book, context, evidence, keys, scoring, writing
 from .assessment import Assessment
 from .context import Context
-from .evidence import IS_KNOWN, Evidence
+from .evidence import IS_KNOWN, IS_OF_FRIEND, Evidence, click_of
 from .facts import Facts, Past, Usual
 from .models import Action, Stage, Subject
 from .raising import Suspicion
@@ -294,9 +294,11 @@ def alone(asked: Asked) -> Evidence:
 
 __all__ = [
     "IS_KNOWN",
+    "IS_OF_FRIEND",
     "WRITE",
     "Asked",
     "Look",
+    "click_of",
     "gather",
     "look",
     "needs_look",

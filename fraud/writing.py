@@ -108,7 +108,9 @@ def seen_parameters(
 ) -> dict[str, str]:
     """The parameter of ``WRITE`` for what is only noted and not judged: a click, an event."""
     links = link_rows(app, seen, user_id, referrer_id, at)
-    told = {"subject_type": subject_type, "subject_id": subject_id, "user_id": user_id, "at": at, "links": links}
+    # nobody is linked by a click without a name; whose device it was is known all the same
+    pairs = links or [{"kind": int(kind), "key": key} for kind, key in keys.of(app, seen).items()]
+    told = {"subject_type": subject_type, "subject_id": subject_id, "user_id": user_id, "at": at, "links": pairs}
     return written(links=links, sightings=[sighting_row(seen, **told)] if seen.sent else [])
 
 

@@ -25,6 +25,8 @@ from .rules import Rules
 FUTURE_TOLERANCE = timedelta(minutes=5)
 MOST_LOOKS = 4
 """How often a conversion looks anew because its campaign was changed meanwhile; then it goes by what it found."""
+MOST_CLICKS = 20
+"""Of the clicks without a name so many are looked at, the newest first."""
 MOST_PAST = 50
 """Of the referrer's conversions so many are looked at, the newest first."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +59,12 @@ SELECT
     WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referee_id = %(referee_id)s ORDER BY id LIMIT 1) END,
   (SELECT max(clicked_at) FROM referrals_click
     WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id = %(referee_id)s AND clicked_at <= %(converted_at)s),
+  CASE WHEN cardinality(%(fraud_keys)s::bigint[]) > 0 THEN (
+    SELECT max(clicked_at) FROM (
+      SELECT id, clicked_at FROM referrals_click
+      WHERE app_id = %(app_id)s AND referral_id = %(referral_id)s AND referee_id IS NULL AND clicked_at <= %(converted_at)s
+      ORDER BY clicked_at DESC LIMIT {MOST_CLICKS}) k
+    WHERE {looking.IS_OF_FRIEND.format(click="k.id")}) END,
   CASE WHEN %(tier_most)s::int > 0 THEN (
     SELECT count(*) FROM (SELECT FROM referrals_conversion
       WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s AND status = 'CONVERTED'
@@ -195,13 +203,22 @@ def convert(
                 "reward_most": rules.max_rewards_per_referrer or 0,
                 "budgeted": rules.budget_minor is not None,
                 "usual_wanted": usual.is_wanted(campaign_id),
-            }
+            } | looking.click_of(app, context)
             *seen, present_version = sql.row(_READ, asked)
             if version == rules.version == present_version:
                 break  # else somebody changed the campaign while we waited for the wallets: what we found is of yesterday
-        of_code, of_order, of_campaign, clicked_at, earlier, rewards_of_referrer, rewards_of_upline, promised, *had = (
-            seen
-        )
+        (
+            of_code,
+            of_order,
+            of_campaign,
+            clicked_at,
+            seen_clicking,
+            earlier,
+            rewards_of_referrer,
+            rewards_of_upline,
+            promised,
+            *had,
+        ) = seen
         past, usual_rows = had
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
@@ -241,7 +258,7 @@ def convert(
                 currency=rules.currency,
                 rewards_share=rules.model == RewardModel.PERCENTAGE,
                 earns=bool(decision.awards),
-                clicked_at=clicked_at,
+                clicked_at=clicked_at or seen_clicking,
                 clicks_known=True,
                 code_made_at=code_made_at,
                 code_is_flagged=code_is_flagged,

@@ -15,7 +15,7 @@ def judge(facts: Facts, points: int) -> Reason | None:
     if facts.email_likeness == 1:
         share, how = 35, "is the same name at another provider"
     elif facts.email_stem_is_same:
-        share, how = 30, "differs from the referrer's only by digits"
+        share, how = 35, "differs from the referrer's only by digits"
     elif facts.email_likeness >= NEAR:
         share, how = 25, "is very like the referrer's"
     else:

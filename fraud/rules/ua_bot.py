@@ -15,14 +15,15 @@ def judge(facts: Facts, points: int) -> Reason | None:
     kind = KINDS.get(facts.agent)
     if kind is None:
         return None
-    return UA_BOT.reason(points, f"The end user's user agent is that of {kind}.", {"agent": facts.agent})
+    share = 20 if facts.agent == "library" else 25
+    return UA_BOT.reason(points * share // 25, f"The end user's user agent is that of {kind}.", {"agent": facts.agent})
 
 
 UA_BOT = Signal(
     code="UA_BOT",
     type="SUSPICIOUS_PATTERN",
     family=NETWORK,
-    points=20,
+    points=25,
     needs=("userAgent",),
     judge=judge,
     describe="The end user's user agent is that of a program without a person.",

@@ -69,6 +69,18 @@ def test_what_a_click_showed_counts_when_the_friend_converts(himal):
     assert "DEVICE_SELF" in signals(himal, made["conversionId"])
 
 
+@pytest.mark.parametrize("known_by", [{}, {"deviceId": None}])
+def test_a_click_without_a_name_is_the_friends_by_his_device_or_browser(himal, code, known_by):
+    bot = person("bot", userAgent="HeadlessChrome/131", email=None) | known_by
+    himal.post("/clicks", {"referralCode": code, "context": person("somebody else")})
+    other = himal.convert(code, "bikram", 50, context=person("bikram"))
+    assert "INSTANT_CONVERSION" not in signals(himal, other["conversionId"])
+    himal.post("/clicks", {"referralCode": code, "context": bot})
+    made = himal.convert(code, "bot", 50, context=bot)
+    assert signals(himal, made["conversionId"])["INSTANT_CONVERSION"] == 40
+    assert made["status"] == "FLAGGED"
+
+
 def test_a_click_without_a_name_links_nobody(himal):
     code = shares(himal, deviceId="phone of asha")
     himal.post("/clicks", {"referralCode": code, "context": person("x", deviceId="phone of bikram")})

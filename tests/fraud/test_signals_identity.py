@@ -1,8 +1,25 @@
 """Signals of who shares what: each speaks, each keeps silent, each knows its traps."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from tests.fraud.seen import DEVICE, EMAIL, IP, PATTERN, PAYMENT, PHONE, facts, judged, near, points, said, silenced
+from tests.fraud.seen import (
+    DEVICE,
+    EMAIL,
+    IP,
+    NOON,
+    PATTERN,
+    PAYMENT,
+    PHONE,
+    facts,
+    judged,
+    near,
+    points,
+    said,
+    silenced,
+)
 
 
 @pytest.mark.parametrize(("referee", "score"), [("asha", 100), (" ASHA ", 100), ("bikram", None), (None, None)])
@@ -28,7 +45,7 @@ def test_one_mailbox_on_both_sides():
         ({"email_likeness": 1.0}, 35),
         ({"email_likeness": 0.95}, 25),
         ({"email_likeness": 0.9}, None),
-        ({"email_likeness": 0.8, "email_stem_is_same": True}, 30),
+        ({"email_likeness": 0.8, "email_stem_is_same": True}, 35),
         ({"email_likeness": 1.0, "email_local_is_common": True}, 17),  # john.smith is many people
         ({"email_likeness": None}, None),
         ({"email_likeness": 1.0, "email_is_referrers": True}, None),
@@ -153,3 +170,10 @@ def test_an_alias_of_the_referrers_mailbox_is_no_family_member():
 def test_a_couple_at_home_is_left_alone():
     couple = facts(near(DEVICE, with_referrer=True), near(IP, with_referrer=True, same_agent=True, others=1))
     assert judged(couple).score < 50
+
+
+def test_who_signs_up_at_the_referrers_table_is_quick():
+    beside = facts(near(DEVICE, with_referrer=True), clicked_at=NOON - timedelta(seconds=40), clicks_known=True)
+    assert judged(beside).score == 45
+    program = replace(beside, clicked_at=NOON - timedelta(seconds=1))
+    assert judged(program).score == 80

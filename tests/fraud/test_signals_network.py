@@ -39,7 +39,7 @@ def test_an_address_that_cannot_be_the_users_is_said_and_counts_nothing(gap):
 
 
 @pytest.mark.parametrize(
-    ("agent", "score"), [("headless", 20), ("bot", 20), ("library", 20), ("browser", None), ("app", None), ("", None)]
+    ("agent", "score"), [("headless", 25), ("bot", 25), ("library", 20), ("browser", None), ("app", None), ("", None)]
 )
 def test_programs_without_a_person(agent, score):
     assert points("UA_BOT", facts(agent=agent)) == score
@@ -49,3 +49,12 @@ def test_countries_only_where_the_campaign_names_them():
     assert points("GEO_MISMATCH", facts(country="NP", country_is_allowed=False)) == 15
     assert points("GEO_MISMATCH", facts(country="NP", country_is_allowed=True)) is None
     assert points("GEO_MISMATCH", facts(country="NP")) is None
+
+
+def test_a_program_that_buys_within_the_minute_is_held():
+    from datetime import timedelta
+
+    from tests.fraud.seen import NOON
+
+    bot = facts(agent="headless", clicked_at=NOON - timedelta(seconds=25), clicks_known=True)
+    assert judged(bot).score == 50
