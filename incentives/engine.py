@@ -262,6 +262,7 @@ def face(
         "notAwarded": {"code": refused, "retryAt": retry_at if isinstance(retry_at, str) else clock.iso(retry_at)}
         if refused
         else None,
+        "withheld": outcome.get("withheld"),
         "idempotentReplay": replayed,
     }
 

@@ -12,6 +12,7 @@ _STANDING = {
     "milestones": ["first_100_xp"],
     "timezone": "Asia/Kathmandu",
     "visible": True,
+    "onHold": False,
 }
 _BALANCE = {
     "userId": "user_123",

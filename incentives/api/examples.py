@@ -42,6 +42,7 @@ _EVENT = {
     "notAwarded": Nullable(
         {"code": Choice("cooldown", "max_repeats", "max_per_day", "fraud_hold"), "retryAt": Nullable(AT)}, shown=False
     ),
+    "withheld": Nullable(_POINTS, shown=False),
     "idempotentReplay": False,
 }
 RECORDED = Face("RecordedEvent", _EVENT)
@@ -210,7 +211,7 @@ OPERATIONS = (
             {"redemptionId": REDEMPTION_ID, **_REDEMPTION, "balances": {"xp": 250, "coins": 105, "tokens": 0}},
             status=201,
             body={"userId": "user_123", "itemId": ITEM_ID},
-            codes={404: ("item_not_found",), 409: ("insufficient_balance", "out_of_stock", "user_limit")},
+            codes={404: ("item_not_found",), 409: ("insufficient_balance", "out_of_stock", "user_limit", "on_hold")},
             id="redeemItem",
         ),
         ("Redemptions", "get"): Operation("Redemptions, newest first", item=REDEMPTION, id="listRedemptions"),
