@@ -1,5 +1,6 @@
 """From evidence to facts: what the signals read, without a raw value in it. Pure."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
 HUB_COMPANIONS: Final = 15
 """More distinct devices than this among the newest 51 of an address within 7 days are an office's or a carrier's."""
-KIOSK_REFERRERS: Final = 4
-"""A device whose users came by so many referrers who never used it themselves is a shop's, not a cheat's."""
+KIOSK_REFERRERS: Final = 3
+KIOSK_VARIETY: Final = 0.4
+"""A device is a shop's and not a cheat's where that many referrers who never used it brought its users, and there is nearly a referrer
+to every other user: a cheat brings his accounts by few codes, and a ring by codes of its own. With few users so far, two who brought
+half of them."""
 CO_SIGN_UP: Final = 3600.0
 DAY: Final = 86_400.0
 AD_CLICKS: Final = frozenset(
@@ -32,6 +36,7 @@ def facts_of(asked: "Asked", found: Evidence, *, companion: int | None = None) -
         before = near.get(key_seen.kind)
         if before is None or _weight(neighbours) > _weight(before):
             near[key_seen.kind] = neighbours
+    _in_a_shop(near)
     likeness = emails.compare(found.email, found.other_email)
     sent = {"ids"}
     for name, is_there in (
@@ -136,9 +141,19 @@ def _hub_reason(seen: KeySeen, others: int, companions: int) -> str:
         if others >= MOST_ACCOUNTS:
             return f"more than {MOST_ACCOUNTS - 1} accounts use it"
         return f"{companions} devices within 7 days" if companions > HUB_COMPANIONS else ""
-    if seen.kind.is_strong and seen.outside_referrers >= max(KIOSK_REFERRERS, 0.6 * others):
-        return f"people of {seen.outside_referrers} referrers use it, as in a shop"
+    brought = [referrer for referrer in seen.companions if referrer is not None]
+    outside, all_ = seen.outside_referrers, len(set(brought))
+    is_varied = outside >= KIOSK_REFERRERS and all_ >= KIOSK_VARIETY * len(brought)
+    if seen.kind.is_strong and (is_varied or (outside >= 2 and 2 * outside >= len(brought))):
+        return f"people of {all_} referrers use it, as in a shop"
     return ""
+
+
+def _in_a_shop(near: dict[KeyKind, Neighbours]) -> None:
+    """The address at which a shop's device stands is the shop's."""
+    device, address = near.get(KeyKind.DEVICE), near.get(KeyKind.IP)
+    if device is not None and device.is_hub and address is not None and not address.is_hub:
+        near[KeyKind.IP] = replace(address, is_hub=True, hub_reason="a shop's device is used there")
 
 
 def _weight(near: Neighbours) -> tuple:
