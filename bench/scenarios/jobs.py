@@ -22,3 +22,14 @@ def mature(apps: list, now: datetime) -> None:
     for app in apps:
         app.clock_frozen_at = now
         maturing.sweep(app)
+
+
+def look_for_farming(apps: list, now: datetime) -> int:
+    """Judges who earned points since the last look; answers how many users."""
+    from incentives import farming
+
+    judged = 0
+    for app in apps:
+        app.clock_frozen_at = now
+        judged += farming.look(app)
+    return judged

@@ -156,7 +156,7 @@ class World:
                 prices, sigma = (base + rng.choice((0.0, 0.5, 0.9, 0.99)),), 0.0
             percent = float(rng.randint(5, 15)) if style in ("shop", "business", "partner") else None
             game = style == "game"
-            quick, slow = rng.choice((3, 4, 5)) * 3600, rng.choice((6, 8, 9)) * 3600
+            quick, slow = rng.choice((60, 75, 90, 120)) * 60, rng.choice((2, 3, 4)) * 3600
             yield Merchant(
                 index=index,
                 style=style,
@@ -175,9 +175,9 @@ class World:
                 country=rng.choice(("US", "GB", "DE", "NP", "IN", "FR")),
                 actions=(
                     Action("login", rng.randint(3, 8), 0, 1),
-                    Action("quiz", rng.randint(5, 12), quick),
-                    Action("video", rng.randint(8, 20), slow),
-                    Action("review", rng.randint(10, 30), 0, rng.choice((2, 3))),
+                    Action("quiz", rng.randint(2, 6), quick),
+                    Action("video", rng.randint(4, 10), slow),
+                    Action("review", rng.randint(5, 15), 0, rng.choice((4, 5, 6))),
                 )
                 if game
                 else (),

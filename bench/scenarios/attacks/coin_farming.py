@@ -9,7 +9,7 @@ from ..truth import Label
 from ..world import World
 from .care import Care
 
-SCENARIO, CONVERSIONS = "F7", 24
+SCENARIO, CONVERSIONS = "F7", 18
 """Users, not conversions."""
 
 
@@ -35,25 +35,40 @@ def add(world: World, rng: Random, level: str, count: int) -> None:
             )
             starts = begins + timedelta(hours=rng.uniform(0, 6))
             world.earner(user, label, starts)
+            earned = []
             for action in merchant.actions:
-                _farm(world, rng, care, user, action, starts, starts + timedelta(days=days))
-            world.redeem(starts + timedelta(days=days, hours=rng.uniform(0, 8)), user, item)
+                ends = starts + timedelta(days=days)
+                earned += [(done.at, action.coins) for done in _farm(world, rng, care, user, action, starts, ends)]
+            _spend(world, rng, user, item, merchant.items[item], sorted(earned, key=lambda each: each[0]))
             made += 1
 
 
-def _farm(world, rng: Random, care: Care, user, action, at, ends) -> None:
+def _spend(world, rng: Random, user, item: int, cost: int, earned) -> None:
+    """Takes the item as soon as he has enough, or a little later."""
+    coins = 0
+    for at, more in earned:
+        coins += more
+        if coins >= cost:
+            world.redeem(at + timedelta(hours=rng.uniform(0.1, 10)), user, item)
+            coins -= cost
+
+
+def _farm(world, rng: Random, care: Care, user, action, at, ends) -> list:
+    done = []
     # the careless lose nothing, the careful leave a little on the table
     misses = (0.0, 0.06, 0.10, 0.20)[care.number]
     if not action.cooldown:
         while at < ends:
             for _ in range(action.max_per_day or 1):
                 if rng.random() >= misses:
-                    world.happen(rng, at + timedelta(seconds=rng.uniform(1, 3600 if care.waits else 90)), user, action)
+                    moment = at + timedelta(seconds=rng.uniform(1, 3600 if care.waits else 90))
+                    done.append(world.happen(rng, moment, user, action))
             at += timedelta(days=1)
-        return
+        return done
     while at < ends:
-        world.happen(rng, at, user, action)
+        done.append(world.happen(rng, at, user, action))
         late = (rng.uniform(0, 5), rng.uniform(2, 60), rng.uniform(20, 1200), rng.uniform(60, 3600))[care.number]
         at += timedelta(seconds=action.cooldown + late)
         if care.number >= 2 and rng.random() < misses:
             at += timedelta(hours=rng.uniform(1, 7))
+    return done
