@@ -51,6 +51,8 @@ _lists: dict[str, tuple[int, Matcher]] = {}
 """Beside the books: lists may be long, and other things change oftener."""
 _lock = Lock()
 _MOST_KEPT: Final = 1_000
+MOST_CHANGES: Final = 500
+"""Changes since the lists were read, up to which only what changed is read."""
 
 
 def kept(app: App) -> Book:
@@ -107,8 +109,13 @@ def _read(app: App) -> Book:
 
 def _lists_at(app: App, version: int) -> Matcher:
     found = _lists.get(app.pk)
-    if found is None or found[0] != version:
-        found = _lists[app.pk] = (version, Matcher.read(app))
+    if found is None or found[0] > version or version - found[0] > MOST_CHANGES:
+        found = (version, Matcher.read(app))
+    elif found[0] < version:
+        changes = app.fraud_changes.filter(noun=FraudChange.Noun.LIST, version__gt=found[0], version__lte=version)
+        ids = {one for pair in changes.values_list("subject_id", "data__replaces") for one in pair if one}
+        found = (version, found[1].read_again(app, ids))
+    _lists[app.pk] = found
     return found[1]
 
 

@@ -20,6 +20,7 @@ Kind, Side = ListEntry.Kind, ListEntry.Side
 
 WIDEST: Final = {4: 8, 6: 16}
 """The shortest prefix of a range: a range of half the world is a slip of the hand."""
+FIELDS: Final = ("id", "side", "kind", "value", "reason", "expires_at")
 NOUNS: Final = {
     Kind.IP: "network address",
     Kind.DEVICE: "device",
@@ -116,27 +117,39 @@ class Matcher:
     ranges: Mapping[tuple[int, int], Mapping[int, tuple[Entry, ...]]] = field(default_factory=dict)
     """(IP version, bits below the prefix) → network number → its entries."""
 
+    by_id: Mapping[str, Entry] = field(default_factory=dict)
+
     @classmethod
     def read(cls, app: App) -> "Matcher":
         """One statement."""
         kept = app.fraud_list.filter(removed_at=None).order_by("created_at", "id")
-        return cls.of(Entry(*row) for row in kept.values_list("id", "side", "kind", "value", "reason", "expires_at"))
+        return cls.of(Entry(*row) for row in kept.values_list(*FIELDS))
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Matcher":
-        exact: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        ranges: dict[tuple[int, int], dict[int, tuple[Entry, ...]]] = {}
-        for entry in entries:
-            if entry.kind == Kind.IP:
-                network = ip_network(entry.value)
-                below = network.max_prefixlen - network.prefixlen
-                place = ranges.setdefault((network.version, below), {})
-                number = int(network.network_address) >> below
-                place[number] = (*place.get(number, ()), entry)
-            else:
-                name = (entry.kind, entry.value)
-                exact[name] = (*exact.get(name, ()), entry)
-        return cls(exact, ranges)
+        return cls().with_changes((), entries)
+
+    def read_again(self, app: App, ids: Iterable[str]) -> "Matcher":
+        """With these entries as they are now. One statement: a long list that grows entry by entry is not read from its beginning
+        each time."""
+        ids = set(ids)
+        kept = app.fraud_list.filter(pk__in=ids, removed_at=None).order_by("created_at", "id")
+        return self.with_changes(ids, [Entry(*row) for row in kept.values_list(*FIELDS)])
+
+    def with_changes(self, gone: Iterable[str], new: Iterable[Entry]) -> "Matcher":
+        """Without some entries and with others; this one, which others are reading, stays as it is."""
+        exact, by_id = dict(self.exact), dict(self.by_id)
+        ranges = {length: dict(networks) for length, networks in self.ranges.items()}
+        for entry in [by_id.pop(one) for one in gone if one in by_id]:
+            place, name = _place(entry, exact, ranges)
+            place[name] = tuple(each for each in place[name] if each.id != entry.id)
+            if not place[name]:
+                del place[name]
+        for entry in new:
+            place, name = _place(entry, exact, ranges)
+            place[name] = (*place.get(name, ()), entry)
+            by_id[entry.id] = entry
+        return Matcher(exact, {length: networks for length, networks in ranges.items() if networks}, by_id)
 
     def hits(
         self,
@@ -185,3 +198,12 @@ class Matcher:
         for (version, below), networks in self.ranges.items():
             if version == address.version:
                 yield from networks.get(number >> below, ())
+
+
+def _place(entry: Entry, exact: dict, ranges: dict) -> tuple[dict, object]:
+    """The dictionary in which an entry stands, and its name there."""
+    if entry.kind != Kind.IP:
+        return exact, (entry.kind, entry.value)
+    network = ip_network(entry.value)
+    below = network.max_prefixlen - network.prefixlen
+    return ranges.setdefault((network.version, below), {}), int(network.network_address) >> below

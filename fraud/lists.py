@@ -45,7 +45,8 @@ def add(
                 entry.save(force_insert=True)
         except IntegrityError:
             raise _exists(listed.get(side=side, kind=kind, value=told)) from None
-        amendment.note(LIST, entry.pk, "added", actor, {"side": side, "kind": kind, "value": told})
+        said = {"side": side, "kind": kind, "value": told} | ({"replaces": there.pk} if there is not None else {})
+        amendment.note(LIST, entry.pk, "added", actor, said)
     return entry
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from incenta.accounts.models import App
-
 from . import rules
 from .assessment import CAPS
 
@@ -26,14 +24,10 @@ class Weights:
         return self.points.get(code)
 
 
-def _registry() -> tuple:
-    return tuple(rules.SIGNALS)
-
-
 @cache
 def signals() -> Mapping[str, "rules.Signal"]:
     """Every signal there is, by its code."""
-    return {signal.code: signal for signal in _registry()}
+    return {signal.code: signal for signal in rules.SIGNALS}
 
 
 def is_signal(code: str) -> bool:
@@ -55,11 +49,3 @@ def from_rules(version: int, said: Mapping, shadow: Weights | None = None) -> We
         elif code in known:
             points[code] = word.get("points", points.get(code, known[code].points))
     return Weights(version, points, CAPS | (said.get("caps") or {}), shadow)
-
-
-def kept(app: App, campaign_id: str | None = None) -> Weights:
-    """The weights for a campaign as this process last read them. Who reads ``book.VERSION`` in a statement of his own compares
-    by ``book.at``, and then sees a change at once; ``book.current`` costs a statement."""
-    from . import book
-
-    return book.kept(app).weights(campaign_id)

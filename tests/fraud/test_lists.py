@@ -170,6 +170,25 @@ def test_lists_are_read_again_only_when_a_list_has_changed(himal):
     assert book.current(himal.app).lists is not before
 
 
+def test_of_a_long_list_only_what_changed_is_read(himal, django_assert_num_queries):
+    for place in range(5):
+        deny(himal, "IP", f"203.0.113.{place}")
+    before = book.current(himal.app).lists
+    gone = himal.get("/fraud/lists?value=203.0.113.3")["entries"][0]["id"]
+    himal.delete(f"/fraud/lists/{gone}")
+    deny(himal, "IP", "203.0.113.0/26")
+    deny(himal, "DEVICE", "tablet-1")
+    ListEntry.objects.filter(value="203.0.113.4").update(value="198.51.100.1")  # nobody said so: it is not looked for
+    with django_assert_num_queries(7):  # version, settings, changes, the changed entries, mutes, rules, version
+        after = book.current(himal.app).lists
+    assert [len(after.hits(now=NOW, ip=f"203.0.113.{place}")) for place in (0, 3, 4, 64)] == [2, 1, 2, 0]
+    assert after.hits(now=NOW, device="tablet-1") and not before.hits(now=NOW, device="tablet-1")
+    assert len(before.hits(now=NOW, ip="203.0.113.3")) == 1 and len(after.by_id) == 6
+    book._lists.clear()
+    book.forget(himal.app)
+    assert book.current(himal.app).lists.hits(now=NOW, ip="198.51.100.1")
+
+
 def test_the_list_is_bounded(himal, monkeypatch):
     monkeypatch.setattr(lists, "MOST_ENTRIES", 1)
     assert deny(himal, "USER", "mallory").status == 201
