@@ -34,6 +34,21 @@ class Deed:
     last_seen: datetime | None = None
     """The last moment from which anything is known of the friend."""
     code_id: str = ""
+    is_held: bool = False
+    """In review, or found to be fraud."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One conversion on the way up from the one that is looked at: who brought whom."""
+
+    id: str
+    referrer_id: str
+    referee_id: str
+    at: datetime
+    friends: int = 1
+    """Of the referrer; at most 2."""
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +99,8 @@ class Story:
     deeds: Sequence[Deed] = ()
     """Of the referrer in the campaign, newest first, this one among them."""
     base: Base = Base()
-    path: Sequence[tuple[str, str, datetime, int]] = ()
-    """Upwards: (referrer, friend, when, how many friends the referrer has, at most 2), this conversion first."""
+    path: Sequence[Step] = ()
+    """Upwards, this conversion first."""
     crowd: Crowd = Crowd()
 
 

@@ -17,6 +17,7 @@ from .rings import Ring
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 QUICK = timedelta(hours=1)
 PATH_WITHIN = timedelta(hours=6)
+MOST_AT_HOME = 5
 ALIKE = 0.02
 MOST_SHOWN = 5
 DRIP_WITHIN, LEAST_DRIP = timedelta(days=14), 7
@@ -28,7 +29,7 @@ SOON_AFTER_REWARD = timedelta(days=30)
 
 def of(story: Story, ring: Ring, usual: Usual | None, *, now: datetime) -> dict[str, Any]:
     """Names → numbers and words, of what is there; what is not there is not named."""
-    found = _ring(story, ring) | _refunds(story, now)
+    found = _ring(story, ring) | _company(story) | _refunds(story, now)
     times = sorted(deed.at for deed in story.deeds)
     found |= _path(story, ring) | _timing(story, times) | _drip(story, usual)
     found |= _silence(story, now) | _crowd(story)
@@ -61,28 +62,38 @@ def _ring(story: Story, ring: Ring) -> dict[str, Any]:
     return found | {"star_friends": most, "star_kind": kind if most else ""}
 
 
+def _company(story: Story) -> dict[str, Any]:
+    """Of those whom the referrer brought, and of those by whom he came: how many are held or were found to be fraud."""
+    others = {deed.id: deed.is_held for deed in story.deeds} | {step.id: step.is_held for step in story.path}
+    others.pop(story.subject_id, None)
+    return {"company": len(others), "company_held": sum(others.values())}
+
+
 def _path(story: Story, ring: Ring) -> dict[str, Any]:
     """Upwards from this conversion: a circle, a chain of single friends, a tree that grows too fast."""
     path = list(story.path)
     if not path or story.referee_id is None:
         return {}
     found: dict[str, Any] = {}
-    for depth, (referrer, *_) in enumerate(path[1:4], start=2):
-        if referrer == story.referee_id:
-            people = {story.referee_id, *(each for each, *_ in path[: depth - 1])}
+    for depth, step in enumerate(path[1:4], start=2):
+        if step.referrer_id == story.referee_id:
+            people = {story.referee_id, *(each.referrer_id for each in path[: depth - 1])}
             shares = any(len(people.intersection(users)) >= 2 for users in ring.shared.values())
             found |= {"circle": depth, "circle_shares_key": shares}
             break
     chain = 1
-    for (_, _, later, children), (_, _, sooner, _) in pairwise(path):
-        if children != 1 or later - sooner > DAY or later < sooner:
+    for later, sooner in pairwise(path):
+        if later.friends != 1 or not timedelta(0) <= later.at - sooner.at <= DAY:
             break
         chain += 1
     levels = 1
-    for _, _, at, _ in path[1:]:
-        if not timedelta(0) <= story.at - at <= PATH_WITHIN:
+    for step in path[1:]:
+        if not timedelta(0) <= story.at - step.at <= PATH_WITHIN:
             break
         levels += 1
+    at_home = {story.referee_id, *(step.referrer_id for step in path[:levels])}
+    if ring.size <= MOST_AT_HOME and at_home.issubset(ring.members):
+        levels = 1  # a family that signs up on one evening
     quick = sum(
         deed.referred_at is not None and timedelta(0) <= deed.referred_at - deed.at <= QUICK for deed in story.deeds
     )

@@ -41,12 +41,13 @@ STAGES = (rules.REQUEST, rules.LATER)
 OF_CODE = "CODE_LEAK"
 PAID = "payout_needs_proposal"
 OF_REFERRER = frozenset(
-    ("STEADY_DRIP", "SLOW_DRIP", "REGULAR_LONG", "HIT_AND_RUN", "REFUND_AFTER_REWARD", "LOOKALIKE_DAY", "REFERRAL_TREE_SPEED")
+    ("STEADY_DRIP", "SLOW_DRIP", "REGULAR_LONG", "HIT_AND_RUN", "REFUND_AFTER_REWARD", "LOOKALIKE_DAY", "REFERRAL_TREE_SPEED",
+     "RING_SIZE", "STAR", "DIRECT_LINKS", "CIRCLE", "CHAIN", "HELD_COMPANY")
 )  # fmt: skip
-"""Signals that speak of the referrer: what he brought lately is looked at again, too."""
+"""Signals that speak of more than one: what the referrer brought, and by whom he came, is looked at again, too."""
 
 # each at most once a day, and nothing that is held already
-_OTHERS_OF_REFERRER = """
+_COMPANY = """
 INSERT INTO fraud_rescore (app_id, subject_type, subject_id, stage, due_at)
 SELECT %(app_id)s, %(type)s, q.id, 'RING', %(now)s FROM unnest(%(ids)s::text[]) AS q(id)
 CROSS JOIN LATERAL (
@@ -143,7 +144,7 @@ def look_again(app: App, subject_type: str, subject_id: str, stage: str, *, now:
     if judged.action == Action.HOLD:
         _hold(app, judged, now)
         if not judged.story.is_held and OF_REFERRER.intersection(each.code for each in judged.assessment.spoken):
-            _others_of_referrer(app, judged, now)
+            _company_of(app, judged, now)
     elif stage == Stage.DAY and judged.action == Action.NONE and not story.is_held:
         sampling.perhaps(app, story, book.kept(app).settings.sample_per_thousand, now=now)
     _tell_of_code(app, judged, now)
@@ -360,11 +361,12 @@ def _hold(app: App, judged: Judged, now: datetime) -> None:
     )
 
 
-def _others_of_referrer(app: App, judged: Judged, now: datetime) -> None:
-    ids = [deed.id for deed in judged.story.deeds if deed.id != judged.story.subject_id]
+def _company_of(app: App, judged: Judged, now: datetime) -> None:
+    story = judged.story
+    ids = sorted({deed.id for deed in story.deeds} | {step.id for step in story.path} - {story.subject_id})
     if ids and judged.story.subject_type == Subject.CONVERSION:
         asked = {"app_id": app.pk, "type": Subject.CONVERSION.value, "ids": ids, "now": now}
-        sql.execute(_OTHERS_OF_REFERRER, asked)
+        sql.execute(_COMPANY, asked)
 
 
 def _tell_of_code(app: App, judged: Judged, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from fraud import histories
-from fraud.histories import MOST_EARLIER, Base, Crowd, Deed, Story
+from fraud.histories import MOST_EARLIER, Base, Crowd, Deed, Step, Story
 from fraud.models import Subject
 from fraud.scoring import Thresholds
 from incenta.accounts.models import App
@@ -31,6 +31,9 @@ _LAST_SEEN = """greatest(
     (SELECT max(created_at) FROM (SELECT created_at FROM referrals_referral r
       WHERE r.app_id = %(app_id)s AND r.referrer_id = c.referee_id ORDER BY created_at DESC LIMIT 1) x))"""
 
+_HELD = """(c.status = 'FLAGGED' OR c.status = 'REVERSED' AND EXISTS (
+    SELECT FROM fraud_flag h WHERE h.app_id = %(app_id)s AND h.subject_id = c.id AND h.status = 'REJECTED'))"""
+
 _DEEDS = f"""
 SELECT c.id, c.converted_at, c.referee_id, c.amount_minor,
   (SELECT min(coalesce(r.paid_at, r.approved_at)) FROM referrals_reward r WHERE r.conversion_id = c.id AND r.side = 'REFERRER'),
@@ -38,7 +41,7 @@ SELECT c.id, c.converted_at, c.referee_id, c.amount_minor,
   (SELECT min(d.converted_at) FROM referrals_conversion d
    WHERE d.app_id = %(app_id)s AND d.campaign_id = %(campaign_id)s AND d.referrer_id = c.referee_id),
   {_LAST_SEEN},
-  c.referral_id
+  c.referral_id, {_HELD}
 FROM (
   SELECT * FROM referrals_conversion
   WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s
@@ -65,16 +68,17 @@ FROM (
 
 _PATH = f"""
 WITH RECURSIVE up AS (
-  SELECT c.referrer_id, c.referee_id, c.converted_at, 1 AS depth FROM referrals_conversion c WHERE c.id = %(id)s
+  SELECT c.id, c.referrer_id, c.referee_id, c.converted_at, {_HELD} AS is_held, 1 AS depth
+  FROM referrals_conversion c WHERE c.id = %(id)s
   UNION ALL
-  SELECT n.referrer_id, n.referee_id, n.converted_at, up.depth + 1 FROM up CROSS JOIN LATERAL (
-    SELECT c.referrer_id, c.referee_id, c.converted_at FROM referrals_conversion c
+  SELECT n.id, n.referrer_id, n.referee_id, n.converted_at, n.is_held, up.depth + 1 FROM up CROSS JOIN LATERAL (
+    SELECT c.id, c.referrer_id, c.referee_id, c.converted_at, {_HELD} AS is_held FROM referrals_conversion c
     WHERE c.app_id = %(app_id)s AND c.referee_id = up.referrer_id AND c.campaign_id = %(campaign_id)s
     ORDER BY c.converted_at LIMIT 1) n
   WHERE up.depth < {LONGEST_PATH}
 )
-SELECT referrer_id, referee_id, converted_at, (SELECT count(*) FROM (SELECT FROM referrals_conversion c
-  WHERE c.app_id = %(app_id)s AND c.campaign_id = %(campaign_id)s AND c.referrer_id = up.referrer_id LIMIT 2) n)
+SELECT id, referrer_id, referee_id, converted_at, (SELECT count(*) FROM (SELECT FROM referrals_conversion c
+  WHERE c.app_id = %(app_id)s AND c.campaign_id = %(campaign_id)s AND c.referrer_id = up.referrer_id LIMIT 2) n), is_held
 FROM up ORDER BY depth
 """
 
@@ -115,7 +119,7 @@ class Conversions:
             is_over=found.status == ConversionStatus.REVERSED,
             deeds=tuple(Deed(*row) for row in sql.rows(_DEEDS, asked)),
             base=_base(asked),
-            path=tuple(sql.rows(_PATH, asked)),
+            path=tuple(Step(*row) for row in sql.rows(_PATH, asked)),
             crowd=_crowd(app, found.campaign_id, found.referral_id),
             **_of_campaign(found.campaign),
         )

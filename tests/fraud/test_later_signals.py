@@ -7,7 +7,7 @@ import pytest
 from fraud import patterns, scoring
 from fraud.assessment import Assessment
 from fraud.facts import Facts, Usual
-from fraud.histories import Base, Crowd, Deed, Story
+from fraud.histories import Base, Crowd, Deed, Step, Story
 from fraud.rings import Ring
 from fraud.rules import LATER, signal_of
 from fraud.scoring import Thresholds
@@ -19,11 +19,22 @@ CONTINUOUS = Usual(seen=100, top_amount=0.02, lowest_minor=1000, near_lowest=0.0
 OTHERS = Base(seen=200, refunded=0.05, silent=0.1, grown=100)
 
 
-def story(deeds=(), *, base=OTHERS, path=(), clickers=0, at=NOON, usual_clickers=0.0) -> Story:
+def story(deeds=(), *, base=OTHERS, path=(), clickers=0, usual_clickers=0.0) -> Story:
     return Story(
-        "CONVERSION", "conv_1", "mallory", "bikram", "camp_1", at, False, False, Thresholds(), deeds=tuple(deeds), base=base,
-        path=tuple(path), crowd=Crowd("ref_1", clickers, usual_clickers),
-    )  # fmt: skip
+        subject_type="CONVERSION",
+        subject_id="conv_1",
+        referrer_id="mallory",
+        referee_id="bikram",
+        campaign_id="camp_1",
+        at=NOON,
+        is_held=False,
+        is_over=False,
+        thresholds=Thresholds(),
+        deeds=tuple(deeds),
+        base=base,
+        path=tuple(Step(f"up{place}" if place else "conv_1", *step) for place, step in enumerate(path)),
+        crowd=Crowd("ref_1", clickers, usual_clickers),
+    )
 
 
 def deeds(times, amount=None, **more) -> list[Deed]:
@@ -47,7 +58,7 @@ def judged(told: Story, *, usual: Usual = CONTINUOUS, ring: Ring | None = None, 
     kept = Facts.from_features(facts.features())
     assert kept.extra == facts.features().get("extra", {}), "the snapshot is what was judged"
     codes = ("RING_SIZE DIRECT_LINKS STAR CIRCLE CHAIN REFERRAL_TREE_SPEED LOOKALIKE_DAY REGULAR_LONG STEADY_DRIP SLOW_DRIP "
-             "REFUND_AFTER_REWARD HIT_AND_RUN CODE_LEAK").split()  # fmt: skip
+             "REFUND_AFTER_REWARD HIT_AND_RUN CODE_LEAK HELD_COMPANY").split()  # fmt: skip
     weights = Weights(0, {code: signal_of(code).points for code in codes})
     return scoring.judge(kept, weights, stages=(LATER,))
 
@@ -110,6 +121,20 @@ def test_a_chain_of_single_friends_and_a_viral_launch():
     assert "CHAIN" not in spoken(story(path=path, base=Base(seen=200, quick_paths=0.5)))
     assert "CHAIN" not in spoken(story(path=[(*row[:3], 2) for row in path]))
     assert "CHAIN" not in spoken(story(path=[(*row[:2], NOON - place * 2 * DAY, 1) for place, row in enumerate(path)]))
+
+
+def test_a_family_that_signs_up_on_one_evening_is_no_tree():
+    path = [("sita", "bikram", NOON, 2), ("hari", "sita", NOON - HOUR, 2), ("ram", "hari", NOON - 2 * HOUR, 2)]
+    home = Ring(("bikram", "hari", "ram", "sita"), {(2, 1): ("bikram", "hari", "ram", "sita")}, (2, 1))
+    assert "REFERRAL_TREE_SPEED" in spoken(story(path=path)) and "REFERRAL_TREE_SPEED" not in spoken(
+        story(path=path), ring=home
+    )
+
+
+@pytest.mark.parametrize(("held", "of", "points"), [(2, 2, None), (3, 3, 20), (3, 6, 20), (3, 7, None)])
+def test_bad_company_adds_something(held, of, points):
+    others = [Deed(f"c{n}", NOON - 9 * DAY - n * n * HOUR, f"f{n}", 5000, is_held=n < held) for n in range(of)]
+    assert spoken(story([*deeds([NOON]), *others])).get("HELD_COMPANY") == points
 
 
 def test_a_tree_that_grows_faster_than_others():
