@@ -24,13 +24,13 @@ def test_what_the_form_makes_is_what_the_api_makes(himal, owner, url):
         owner, url, himal,
         budget="500.50", budget_policy="HOLD", max_rewards_per_referrer="20", conversion_window_days="30", code_prefix="HI",
         landing_url="https://himal.example/hello", fulfillment_type="DISCOUNT_CODE", discount_type="PERCENTAGE", discount_value="12.5",
-        end_at="2031-01-01T00:00",
+        end_at="2031-01-01T00:00", fraud_deadline_hours="72", fraud_deadline_outcome="RELEASE",
     )  # fmt: skip
     by_api = himal.campaign(
         name="Bring a friend", referralType="TWO_SIDED", rewardModel="FIXED", rewardValue=10, refereeRewardValue=5, holdDays=7,
         budget=500.5, budgetPolicy="HOLD", maxRewardsPerReferrer=20, conversionWindowDays=30, codePrefix="HI",
         landingUrl="https://himal.example/hello", fulfillmentType="DISCOUNT_CODE", discount={"type": "PERCENTAGE", "value": 12.5},
-        endDate="2031-01-01T00:00:00Z",
+        endDate="2031-01-01T00:00:00Z", fraudDeadlineHours=72, fraudDeadlineOutcome="RELEASE",
     )  # fmt: skip
     own = ("id", "createdAt", "updatedAt")
     ours, theirs = (

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from fraud import deciding
@@ -278,3 +280,18 @@ def test_a_case_without_a_handler_is_decided_all_the_same(himal):
     outcome = deciding.decide(himal.app, case.pk, "APPROVE", actor="rita")
     assert outcome.effects == ()
     assert outcome.case.status == "CLOSED"
+
+
+def test_what_a_verdict_costs_with_twenty_conversions(himal):
+    def costs(referees: int, verdict: str) -> int:
+        code = himal.code(himal.campaign(), f"asha {referees} {verdict}")
+        for place in range(referees):
+            himal.convert(code, f"friend {place}", 20)
+        himal.post(f"/referrals/{code}/flag", {"reason": "Posted on a coupon site."})
+        with CaptureQueriesContext(connection) as captured:
+            deciding.decide(himal.app, open_case(himal).pk, verdict, actor="rita", note="So.")
+        return len(captured)
+
+    assert costs(20, "APPROVE") <= 60
+    # each is taken back by itself
+    assert costs(20, "REJECT") <= 60 + 20 * 22
