@@ -131,8 +131,7 @@ class Conversions:
             done = reversing.take_back(
                 app, conversion_id, reason=reason, leaves_paid=True, preview=preview, actor=actor
             )
-            answer = done.answer
-            if answer["amount"] or done.takings or answer["status"] == ConversionStatus.REVERSED:
+            if not done.was_whole:  # else the merchant took it back himself, and an undoing gives nothing of it back
                 effects.append(
                     Effect("conversion_reversed", conversion_id, text=f"Conversion {conversion_id} is taken back.")
                 )

@@ -37,15 +37,18 @@ FRESH = {
 
 
 def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) -> list[Effect]:
-    """REVERSED → FLAGGED for those of ``ids`` that the rejection with these ``effects`` took back. Their people are locked."""
+    """REVERSED → FLAGGED for those of ``ids`` that the rejection with these ``effects`` took back, but for those of which the
+    merchant took back since what the rejection had left. Their people are locked."""
     taken = {each["subjectId"] for each in effects if each["kind"] == "conversion_reversed"}
     minor = {each["subjectId"]: each["minor"] for each in effects if each["kind"] == "reward_cancelled"}
     gave = {each["userId"] for each in effects if each["kind"] == "points_taken_back"}
+    paid = {each["subjectId"]: each["minor"] for each in effects if each["kind"] == "payout_needs_proposal"}
     told: list[Effect] = []
     with transaction_joined():
         list(app.conversions.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+        since = {each.conversion_id for each in app.rewards.filter(pk__in=paid) if each.worth_minor < paid[each.pk]}
         found = app.conversions.select_related("referral").filter(
-            pk__in=taken & set(ids), status=ConversionStatus.REVERSED
+            pk__in=taken & set(ids) - since, status=ConversionStatus.REVERSED
         )
         by_conversion: dict[str, list[Reward]] = {}
         cancelled = app.rewards.select_related("campaign", "referral").filter(pk__in=minor).order_by("pk")
@@ -63,8 +66,10 @@ def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) ->
                         text="What its actions had given the referrer is not given again: adjust it by hand.",
                     )
                 )
-        missing = sorted(taken & set(ids) - {each.subject_id for each in told})
-        return told + [Effect("not_restored", each, text="It is not taken back any more.") for each in missing]
+        for each in sorted(taken & set(ids) - {each.subject_id for each in told}):
+            why = "It was taken back again since." if each in since else "It is not taken back any more."
+            told.append(Effect("not_restored", each, text=why))
+        return told
 
 
 def _one(

@@ -85,6 +85,8 @@ class Reversed:
     """What the incentive engine takes back."""
     was_held: bool = False
     """Whether it was in review."""
+    was_whole: bool = False
+    """Whether all of it was taken back before."""
 
 
 def take_back(
@@ -112,7 +114,7 @@ def take_back(
         wholly = amount is None or total == conversion.amount_minor
         takings, left = _plan(app, conversion, total if not wholly else None, leaves_paid)
         if was_whole and not takings:
-            return Reversed(_answer(conversion, 0, [], preview), left=left)
+            return Reversed(_answer(conversion, 0, [], preview), left=left, was_whole=True)
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
         _move(app, wallets, takings, now)
         # what the conversion set off in the incentive engine, in the same wallets and by the same rule

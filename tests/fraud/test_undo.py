@@ -94,6 +94,32 @@ def test_a_rejection_after_a_part_was_taken_back_is_undone_to_that_part(himal):
     proves(himal, made["campaignId"])
 
 
+def test_what_the_merchant_took_back_himself_is_not_given_back_by_undoing_a_rejection(himal):
+    made = self_referred(himal)
+    himal.post(f"/conversions/{made['conversionId']}/reverse", {"reason": "Sent back."})
+    decision = decided(himal, "REJECT")
+    undoing.undo(himal.app, decision, actor="sam")
+    decided(himal, "APPROVE")
+    conversion = himal.get(f"/conversions/{made['conversionId']}").json
+    assert (conversion["status"], conversion["reversedAmount"]) == ("REVERSED", 50)
+    assert himal.get(f"/stats?campaignId={made['campaignId']}")["totalConversions"] == 0
+    proves(himal, made["campaignId"])
+
+
+def test_a_rejection_after_which_the_merchant_took_back_what_was_paid_is_not_undone_for_that_conversion(himal):
+    made = self_referred(himal)
+    first = decided(himal, "APPROVE")
+    himal.post(f"/rewards/{made['rewardId']}/pay", {"payoutReference": "bank-1"})
+    undoing.undo(himal.app, first, actor="sam")
+    decision = decided(himal, "REJECT")
+    himal.post(f"/conversions/{made['conversionId']}/reverse", {"reason": "What was paid, too."})
+    outcome = undoing.undo(himal.app, decision, actor="sam")
+    assert kinds(outcome) == ["not_restored"]
+    conversion = himal.get(f"/conversions/{made['conversionId']}").json
+    assert (conversion["status"], conversion["reversedAmount"]) == ("REVERSED", 50)
+    proves(himal, made["campaignId"])
+
+
 def test_a_budget_that_has_no_room_any_more_holds_the_new_reward(himal):
     made = self_referred(himal, budget=8, budgetPolicy="HOLD")
     decision = decided(himal, "REJECT")
