@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import OperationalError
+from prometheus_client import Counter
 
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -17,6 +18,7 @@ from . import keys
 from .context import Context, normal_email
 from .models import KeyKind
 
+CUT_SHORT = Counter("incenta_fraud_looks_cut_short", "Looks that took longer than they may.")
 PATIENCE_MS: Final = 50
 """After this the look is cut short: what is known by then is scored, and the rest is looked at soon."""
 NEWEST: Final = 52
@@ -178,6 +180,7 @@ def read(
         if getattr(error.__cause__, "sqlstate", None) != "57014":  # query_canceled
             raise
         sql.execute(_CUT_SHORT)
+        CUT_SHORT.inc()
         seen = tuple(_alone(kind, key) for kind, key in now_keys.items())
         return Evidence(seen, email, is_degraded=True, was_looked=True)
     people, letters = people or {}, letters or {}

@@ -8,6 +8,7 @@ from typing import Final
 
 from .assessment import IDENTITY, Reason
 from .facts import Facts
+from .models import KeyKind
 
 MOST: Final = 5
 CAP: Final = 45
@@ -16,8 +17,9 @@ SHARING: Final = frozenset(
     ("DEVICE_SELF", "DEVICE_SHARED", "DEVICE_CO_SIGNUP", "PAYMENT_SELF", "PAYMENT_SHARED", "PHONE_SAME", "EMAIL_DOMAIN_SAME")
 )  # fmt: skip
 """Signals of what people who live together share. An alias of the referrer's mailbox or a confirmed cheat's card is not of them."""
-SAME_HOME: Final = frozenset(("IP_SELF", "IP_SHARED"))
-"""What a shared device says already."""
+SAME_HOME: Final = frozenset(("IP_SELF", "IP_SHARED", "CIRCLE"))
+"""What a shared device says already; and who lives together refers each other."""
+PROGRAMS: Final = frozenset(("headless", "bot", "library"))
 AT_ONCE: Final = 3
 """Seconds. Who signs up beside his friend is quick; a program is quicker."""
 
@@ -35,14 +37,11 @@ def size(facts: Facts) -> int:
 def considered(facts: Facts, spoken: Sequence[Reason], caps: Mapping[str, int]) -> tuple[list[Reason], dict[str, int]]:
     """The reasons and caps as they count where a household is the simplest explanation."""
     identity = [reason for reason in spoken if reason.family == IDENTITY and reason.points > 0]
+    if not identity and _is_beside(facts):
+        return [_silenced(reason) if _is_quick(reason, facts) else reason for reason in spoken], dict(caps)
     if not identity or not all(_is_of_home(reason, facts) for reason in identity) or size(facts) > MOST:
         return list(spoken), dict(caps)
-    kept = [
-        replace(reason, points=0, silenced="household")
-        if reason.points > 0 and _is_explained(reason, facts)
-        else reason
-        for reason in spoken
-    ]
+    kept = [_silenced(reason) if reason.code in SAME_HOME or _is_quick(reason, facts) else reason for reason in spoken]
     people = size(facts)
     note = Reason(
         identity[0].type,
@@ -56,11 +55,21 @@ def considered(facts: Facts, spoken: Sequence[Reason], caps: Mapping[str, int]) 
     return [*kept, note], {**caps, IDENTITY: min(caps.get(IDENTITY, CAP), CAP)}
 
 
-def _is_explained(reason: Reason, facts: Facts) -> bool:
-    """Whether living together, or signing up at the referrer's table, says why."""
-    if reason.code == "INSTANT_CONVERSION":
-        return (facts.seconds_from_click or 0) >= AT_ONCE
-    return reason.code in SAME_HOME
+def _silenced(reason: Reason) -> Reason:
+    return replace(reason, points=0, silenced="household") if reason.points > 0 else reason
+
+
+def _is_beside(facts: Facts) -> bool:
+    """Whether the friend sits where the referrer lives, and few others do."""
+    ip = facts.of(KeyKind.IP)
+    return ip is not None and ip.with_referrer and not ip.is_hub and ip.accounts + 2 <= MOST
+
+
+def _is_quick(reason: Reason, facts: Facts) -> bool:
+    """Whether signing up at the referrer's table says why it went so fast: a person, and not within an instant."""
+    if reason.code != "INSTANT_CONVERSION" or facts.agent in PROGRAMS:
+        return False
+    return (facts.seconds_from_click or 0) >= AT_ONCE
 
 
 def _is_of_home(reason: Reason, facts: Facts) -> bool:

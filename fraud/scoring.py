@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from prometheus_client import Counter
+
 from . import household, rules
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
@@ -15,6 +17,7 @@ from .rules import Signal
 from .weights import Weights
 
 logger = logging.getLogger("incenta.fraud")
+BROKE = Counter("incenta_fraud_signals_broken", "Judgements that a broken signal could not make.", ["signal"])
 
 WATCH_AT: Final = 30
 """From here on clients are told. Below it a score is kept and shown to analysts only."""
@@ -48,6 +51,7 @@ def judge(
             reason = signal.judge(facts, points)
         except Exception:
             logger.exception("The signal %s broke.", signal.code)
+            BROKE.labels(signal.code).inc()
             reason = _broken(signal)
         if reason is not None:
             spoken.append(_quiet(reason, facts, muted, now or facts.at))

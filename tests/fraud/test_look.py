@@ -213,6 +213,28 @@ def test_a_family_evening_is_left_alone(himal):
     assert {answer["status"] for answer in made} == {"COMPLETED"}
 
 
+def test_a_marked_hub_is_not_even_looked_at(himal, code):
+    friend_of(himal, code, "tara", ip="81.2.3.7")
+    key = Link.objects.get(user_id="tara", kind=KeyKind.IP).key
+    KeyMark.objects.create(
+        app=himal.app, kind=KeyKind.IP, key=key, is_hub=True, hub_reason="the campus", marked_at=moment(START)
+    )
+    made = friend_of(himal, code, "uma", ip="81.2.3.7")
+    (note,) = himal.get(f"/conversions/{made['conversionId']}")["trace"]["risk"]["signals"]
+    assert (note["code"], note["silenced"], note["evidence"]["accounts"]) == ("IP_HUB", "hub", 0)
+    assert "the campus" in note["message"]
+
+
+def test_a_short_link_shows_a_visitor_and_links_nobody(himal, client):
+    made = himal.post("/referrals", {"campaignId": himal.campaign(), "referrerId": "asha", "refereeId": "bikram"})
+    path = made["referralUrl"].partition("/r/")[2]
+    headers = {"user-agent": BROWSER.format(9), "x-forwarded-for": "81.2.3.9", "accept-language": "ne"}
+    assert client.get(f"/r/{path}", headers=headers).status_code == 200
+    (seen,) = Sighting.objects.filter(subject_type="CLICK")
+    assert (seen.user_id, seen.shown) == (None, {"userAgent": BROWSER.format(9)})  # the header is anybody's to write
+    assert not Link.objects.exists()
+
+
 # --- what is written --------------------------------------------------------------------------------------------------
 def test_what_is_kept_of_a_look(himal, code):
     sent = person("bikram", landingUrl="https://himal.example/?gclid=1&utm=2")

@@ -123,6 +123,7 @@ def test_a_signal_that_breaks_is_for_a_person_to_look_at(monkeypatch, caplog):
     assert decide(told, HOLD) == Action.HOLD
     assert [(reason.code, reason.evidence) for reason in told.reasons] == [("SIGNAL_BROKEN", {"signal": "BROKEN_ONE"})]
     assert "BROKEN_ONE" in caplog.text
+    assert scoring.BROKE.labels("BROKEN_ONE")._value.get() == 1
 
 
 def test_weights_scale_and_switch_off():

@@ -177,3 +177,6 @@ def test_who_signs_up_at_the_referrers_table_is_quick():
     assert judged(beside).score == 45
     program = replace(beside, clicked_at=NOON - timedelta(seconds=1))
     assert judged(program).score == 80
+    next_room = replace(beside, neighbours={IP: near(IP, with_referrer=True, same_agent=True, others=2)})
+    assert judged(next_room).score == 27
+    assert judged(replace(next_room, agent="headless")).score == 55
