@@ -73,10 +73,10 @@ def thresholds_of(rows: Sequence[Kept], coin_hold_at: int) -> Thresholds:
 
 
 class _MutedThen:
-    """The mutes as they were: a signal that was silenced by one stays silent."""
+    """What people silenced then stays silent: by a mute, or by calling it honest."""
 
     def __init__(self, reasons: Iterable[Mapping]):
-        self.codes = {each.get("code") for each in reasons if each.get("silenced") == "muted"}
+        self.codes = {each.get("code") for each in reasons if each.get("silenced") in ("muted", "approved")}
 
     def holds(self, signal: str, *_: object, **__: object) -> bool:
         return signal in self.codes
@@ -88,7 +88,17 @@ def retry(kept: Kept, facts: Facts, weights: Weights, thresholds: Thresholds) ->
     assessment = judge(
         facts, weights, said=kept.said, muted=_MutedThen(kept.reasons), stages=stages, is_degraded=kept.is_degraded
     )
-    return assessment, decide(assessment, thresholds)
+    action = decide(assessment, thresholds)
+    return assessment, action if kept.stage == Stage.REQUEST else _later(action, kept.subject_type, assessment)
+
+
+def _later(action: Action, subject_type: str, assessment: Assessment) -> Action:
+    """As later looks act (``rescoring``): nothing is refused any more, and a code is held only for what is certain."""
+    if action not in FLAGGED:
+        return action
+    if subject_type == Subject.REFERRAL and not assessment.is_certain:
+        return Action.WATCH
+    return Action.HOLD
 
 
 @dataclass(frozen=True, slots=True)

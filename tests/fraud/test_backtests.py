@@ -118,15 +118,24 @@ def test_the_money_is_what_waits_on_them(himal):
 
 def test_what_lists_and_mutes_said_then_stays_said(himal):
     scored(himal, 1, others=0, reasons=[{"code": "DENIED_IP", "points": 100, "message": "Denied"}])
-    scored(
-        himal, 1, action=Action.NONE, reasons=[{"code": "DEVICE_SHARED", "points": 0, "silenced": "muted"}]
-    )
-    scored(
-        himal, 1, action=Action.NONE, reasons=[{"code": "DEVICE_SHARED", "points": 0, "silenced": "allowed"}]
-    )
+    scored(himal, 1, action=Action.NONE, reasons=[{"code": "DEVICE_SHARED", "points": 0, "silenced": "muted"}])
+    scored(himal, 1, action=Action.NONE, reasons=[{"code": "DEVICE_SHARED", "points": 0, "silenced": "allowed"}])
     result = tried(himal, {})
     assert (result["flaggedThen"], result["flaggedNow"]) == (1, 1)
     assert result["newlyFlagged"]["count"] == result["noLongerFlagged"]["count"] == 0
+
+
+def test_what_an_analyst_called_honest_stays_silent(himal):
+    reasons = [{"code": "DEVICE_SHARED", "points": 0, "silenced": "approved"}]
+    scored(himal, 2, stage="DAY", action=Action.NONE, reasons=reasons)
+    assert tried(himal, {})["newlyFlagged"]["count"] == 0
+
+
+def test_later_looks_hold_a_code_only_for_what_is_certain(himal):
+    scored(himal, 1, subject_type="REFERRAL", stage="HOUR", action=Action.WATCH)
+    scored(himal, 1, stage="HOUR", action=Action.WATCH)
+    result = tried(himal, {})
+    assert [each["subjectType"] for each in result["newlyFlagged"]["examples"]] == ["CONVERSION"]
 
 
 def test_the_record_against_past_verdicts(himal):
