@@ -11,6 +11,7 @@ from incenta.accounts.models import Role
 from tests.cast import Caller
 from tests.dashboard.conftest import body, sign_in
 from tests.fraud.test_backtests import OFF, scored, verdict
+from tests.fraud.test_precision import reviewed
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +231,22 @@ def test_the_pages_cost_the_same_at_any_number_of_rows(himal, owner, url, django
     for path in ("fraud/rules/", "fraud/rules/versions/", "fraud/lists/", "fraud/mutes/", "fraud/settings/"):
         with django_assert_max_num_queries(20):
             assert owner.get(url(path)).status_code == 200
+
+
+def test_a_campaigns_own_rules_are_shown_and_drafted_from(himal, owner, url):
+    campaign = himal.campaign(name="Bring a friend")
+    own = rule_sets.create(himal.app, {"signals": {"IP_SHARED": {"points": 7}}}, campaign_id=campaign, actor="tests")
+    rule_sets.activate(himal.app, own.pk, actor="tests")
+    assert "Version 1" not in body(owner.get(url("fraud/rules/")))
+    assert "Version 1" in body(owner.get(url(f"fraud/rules/?campaign={campaign}")))
+    page = body(owner.get(url(f"fraud/rules/new/?campaign={campaign}")))
+    assert f'<option value="{campaign}" selected>' in page and 'name="points_IP_SHARED" value="7"' in page
+    assert 'name="points_IP_SHARED" value="7"' in body(owner.get(url(f"fraud/rules/new/?from={own.pk}")))
+    assert owner.get(url("fraud/rules/new/?from=rset_none")).status_code == 404
+    assert owner.get(url("fraud/rules/?campaign=camp_none")).status_code == 200
+
+
+def test_what_was_mostly_wrong_is_proposed_for_muting(himal, owner, url):
+    reviewed(himal, "IP_SHARED", 2, 38)
+    page = body(owner.get(url("fraud/rules/")))
+    assert "Mostly wrong here" in page and "right in 2 of 40 reviewed" in page
