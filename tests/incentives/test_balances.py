@@ -39,6 +39,7 @@ def test_a_user_who_is_not_known_has_nothing(himal):
         "milestones": [],
         "timezone": "UTC",
         "visible": True,
+        "onHold": False,
     }
     assert himal.get("/incentives/balances/nobody/entries").json["check"]["ok"]
     assert not Wallet.objects.exists()
