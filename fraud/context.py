@@ -49,6 +49,11 @@ class Context:
     def is_empty(self) -> bool:
         return not self.sent
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether something was sent that another user could share."""
+        return bool(self.network or self.device or self.email or self.phone or self.payment)
+
 
 NOTHING: Final = Context()
 

@@ -130,7 +130,6 @@ class Evidence:
     user_known_since: float | None = None
     is_degraded: bool = False
     """The look was cut short."""
-    was_looked: bool = False
 
 
 NOTHING: Final = Evidence()
@@ -182,14 +181,13 @@ def read(
         sql.execute(_CUT_SHORT)
         CUT_SHORT.inc()
         seen = tuple(_alone(kind, key) for kind, key in now_keys.items())
-        return Evidence(seen, email, is_degraded=True, was_looked=True)
+        return Evidence(seen, email, is_degraded=True)
     people, letters = people or {}, letters or {}
     return Evidence(
         seen=tuple(_key_seen(app, row) for row in found or ()),
         email=email or _email_of(user_id, people, letters),
         other_email=_email_of(asked["other_id"], people, letters),
         user_known_since=people[user_id][1] if user_id in people else None,
-        was_looked=True,
     )
 
 

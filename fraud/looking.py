@@ -242,7 +242,7 @@ def reason_rows(assessment: Assessment) -> list[dict]:
 # --- looking ---------------------------------------------------------------------------------------------------------
 def needs_look(known: bool, seen: Context) -> bool:
     """Whether there is anything to look at: keys in this call, or keys of this user's from before (``evidence.IS_KNOWN``)."""
-    return known or bool(seen.sent)
+    return known or seen.has_keys
 
 
 def gather(

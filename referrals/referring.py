@@ -98,7 +98,7 @@ def refer(
                 ), False
             rules = campaign_rules.of_version(app, campaign_id, version)
             rules.require_open(now)
-            if evidence is None and context.sent:
+            if evidence is None and looking.needs_look(False, context):
                 evidence = looking.gather(
                     app, context, user_id=referrer_id, referrer_id=referrer_id, other_id=referee_id, at=now
                 )

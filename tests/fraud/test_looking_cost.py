@@ -27,6 +27,9 @@ def test_conversions(himal, code):
     assert len(clean) <= CONVERSION + 2, "\n".join(clean)
     bare = statements_of(lambda: himal.convert(code, f"friend {next(number)}"))
     assert len(clean) - len(bare) == 2, "\n".join(bare)
+    agent = {"userAgent": "python-requests/2.32", "ip": "127.0.0.1"}
+    nobody = statements_of(lambda: himal.convert(code, f"friend {next(number)}", context=agent))
+    assert len(nobody) == len(bare), "\n".join(nobody)  # nothing of it is an end user's
     for _ in range(6):
         friend_of(himal, code, f"friend {next(number)}", deviceId="tablet")
     held = statements_of(lambda: converts("FLAGGED", deviceId="tablet"))
