@@ -37,6 +37,7 @@ logger = logging.getLogger("incenta.fraud")
 MOST_AT_ONCE = 500
 """Subjects that one bell works off in one app: the next bell goes on."""
 PATIENCE_MS = 2_000
+DEADLOCK = "40P01"
 STAGES = (rules.REQUEST, rules.LATER)
 OF_CODE = "CODE_LEAK"
 PAID = "payout_needs_proposal"
@@ -75,8 +76,10 @@ def run(app: App, *, most: int = MOST_AT_ONCE) -> int:
             if not _next(app, stumbled, claimed):
                 break
             looked_at += 1
-        except (OperationalError, InterfaceError):
-            raise
+        except (OperationalError, InterfaceError) as error:
+            if getattr(error.__cause__, "sqlstate", None) != DEADLOCK:
+                raise
+            stumbled.update(claimed)
         except Exception:
             logger.exception("%s could not be looked at again; it is tried at the next bell", claimed)
             if not claimed:
@@ -143,12 +146,10 @@ def look_again(app: App, subject_type: str, subject_id: str, stage: str, *, now:
     _keep(app, judged, stage, now)
     if judged.action == Action.HOLD:
         _hold(app, judged, now)
-        if not judged.story.is_held and OF_REFERRER.intersection(each.code for each in judged.assessment.spoken):
-            _company_of(app, judged, now)
     elif stage == Stage.DAY and judged.action == Action.NONE and not story.is_held:
         sampling.perhaps(app, story, book.kept(app).settings.sample_per_thousand, now=now)
     _tell_of_code(app, judged, now)
-    rings.look_again(app, judged.ring, [each for each in judged.around if each[1] != subject_id], now=now)
+    _look_at_others(app, judged, now)
     return judged.action
 
 
@@ -359,6 +360,20 @@ def _hold(app: App, judged: Judged, now: datetime) -> None:
     teller_of(story.subject_type).tell(
         app, story.subject_id, score=told.score or 0, warning=(told.warning or "")[:200] or None, reasons=told.faces()
     )
+
+
+def _look_at_others(app: App, judged: Judged, now: datetime) -> None:
+    """Last of all: the ring that has grown, and the company of what is held now."""
+    spoken = {reason.code for reason in judged.assessment.spoken}
+    newly_held = judged.action == Action.HOLD and not judged.story.is_held and OF_REFERRER & spoken
+    if not newly_held and not judged.ring.step:
+        return
+    # one at a time: two who ask for each other's would wait for each other
+    sql.row("SELECT pg_advisory_xact_lock(hashtext('fraud.rescore'), hashtext(%(app_id)s))", {"app_id": app.pk})
+    if newly_held:
+        _company_of(app, judged, now)
+    others = [each for each in judged.around if each[1] != judged.story.subject_id]
+    rings.look_again(app, judged.ring, others, now=now)
 
 
 def _company_of(app: App, judged: Judged, now: datetime) -> None:
