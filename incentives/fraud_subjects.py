@@ -1,8 +1,9 @@
 """What fraud asks of this room: events and their users. A suspected event holds its user, for points that are on a balance could
 be spent meanwhile; what was done before the hold began stays until a person has said that it was fraud."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from fraud import person_holds, subjects
 from fraud.models import Flag, Subject
@@ -54,6 +55,7 @@ class Users:
                 wallet.created_at if wallet else now,
                 {ASSETS[name]: minor for name, minor in withheld.get(user_id, {}).items() if minor},
                 facts,
+                _page(user_id),
             )
         return found
 
@@ -71,8 +73,9 @@ class Users:
         ]
 
     def release(self, app: App, ids: Sequence[str], *, actor: str, preview: bool = False) -> list[Effect]:
-        effects = []
-        for case, users in _by_case(app, ids).items():
+        suspected = person_holds.still_suspected(app, ids)
+        effects = _still_held(suspected)
+        for case, users in _by_case(app, [user_id for user_id in ids if user_id not in suspected]).items():
             for moved in withholding.release(app, users, cause=case, actor=actor, preview=preview):
                 effects.append(_released(moved.user_id))
                 effects += _amounts("awarded", moved, moved.points, "{amount} that were withheld are given to {user}.")
@@ -81,6 +84,7 @@ class Users:
         return effects
 
     def reject(self, app: App, ids: Sequence[str], *, reason: str, actor: str, preview: bool = False) -> list[Effect]:
+        suspected = person_holds.still_suspected(app, ids)
         held = app.fraud_person_holds.filter(user_id__in=ids, released_at=None).order_by("-placed_at")
         held_since = dict(held.values_list("user_id", "placed_at"))
         moves = []
@@ -102,8 +106,11 @@ class Users:
             effects += _amounts(
                 "points_spent", moved, moved.short, "{amount} of {user} are spent already and cannot be taken back."
             )
-            effects.append(_released(moved.user_id))
+            if moved.user_id not in suspected:
+                effects.append(_released(moved.user_id))
+        effects += _still_held(suspected)
         if not preview:
+            withholding.hold(app, suspected)
             person_holds.lift(app, ids)
         return effects
 
@@ -166,6 +173,7 @@ class Events:
                     "Not awarded": activity.not_awarded or "",
                     "Idempotency key": activity.idempotency_key or "",
                 },
+                _page(activity.user_id),
             )
             for activity in activities
         }
@@ -223,6 +231,17 @@ def _suspected(app: App, case_id: str, users: Sequence[str]) -> dict[str, Suspec
                 min(began, known.since if known else began),
             )
     return found
+
+
+def _page(user_id: str) -> str:
+    return f"incentives/users/one/?id={quote(user_id, safe='')}"
+
+
+def _still_held(user_ids: Iterable[str]) -> list[Effect]:
+    return [
+        Effect("still_held", user_id, user_id, text=f"{user_id} stays on hold: another case is open.")
+        for user_id in sorted(user_ids)
+    ]
 
 
 def _released(user_id: str) -> Effect:

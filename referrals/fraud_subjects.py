@@ -189,7 +189,7 @@ class Referrals:
                     "Status": each.get_status_display(),
                     "Made": clock.iso(each.created_at),
                 },
-                f"referrals/{each.code}",
+                _page(each),
             )
             for each in found
         }
@@ -344,8 +344,12 @@ def _describe_conversion(conversion: Conversion, held: dict[str, int]) -> Descri
             "Code made": clock.iso(conversion.referral.created_at),
             "Converted": clock.iso(conversion.converted_at),
         },
-        f"referrals/{conversion.referral.code}",
+        _page(conversion.referral),
     )
+
+
+def _page(referral: Referral) -> str:
+    return f"campaigns/{referral.campaign_id}/referrals/?q={referral.code}"
 
 
 def _counted(conversion: Conversion) -> Effect:

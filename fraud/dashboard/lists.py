@@ -229,7 +229,7 @@ class MuteForm(ApiForm):
     sections = (
         (
             "Whom",
-            "A signal is muted for a device or an address from the case in which it spoke.",
+            "For one user. The API also mutes a signal for a device, an address, an e-mail, a phone or a card.",
             ("signal", "user_id"),
         ),
         ("Why and for how long", "", ("days", "reason")),

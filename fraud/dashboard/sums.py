@@ -15,8 +15,14 @@ WORDS = {
     "payout_needs_proposal": "rewards are paid already: to be settled by hand",
     "person_released": "people may earn and spend again",
     "awarded": "awards that were withheld are made",
-    "referral_cleared": "codes are cleared",
-    "referral_blocked": "codes stay blocked",
+    "reward_reduced": "rewards are reduced",
+    "reward_still_held": "rewards stay held for another reason",
+    "still_held": "conversions stay held for another reason",
+    "code_released": "codes count again",
+    "code_stays_flagged": "codes stay flagged for good",
+    "keys_confirmed": "notes of keys that are known as a cheat's from now on",
+    "neighbours_rescored": "looks at neighbours follow",
+    "withheld": "withheld awards stay withheld",
 }
 
 

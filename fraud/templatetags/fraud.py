@@ -1,9 +1,12 @@
 """Words of the review pages."""
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.dateparse import parse_datetime
 
 register = template.Library()
 
@@ -16,6 +19,8 @@ FAMILIES = {
     "GRAPH": "links",
     "CERTAIN": "ids",
 }
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 SILENCES = {
     "hub": "many honest people share it",
@@ -57,6 +62,12 @@ def families(names: list[str]) -> str:
 def silence_words(why: str) -> str:
     """Why a signal that is so adds nothing."""
     return SILENCES.get(why, why)
+
+
+@register.filter
+def moment(text: str) -> datetime | None:
+    """The moment that a description tells as the API does; ``None`` where it tells something else."""
+    return parse_datetime(text) if MOMENT.fullmatch(text) else None
 
 
 @register.filter

@@ -3,12 +3,15 @@
 import csv
 import io
 import re
+from html import unescape
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from fraud import subjects
 from fraud.models import Case, Decision
+from fraud.raising import Suspicion, raise_flags
 from incenta.accounts.models import Role
 from incentives import ledger
 from referrals import fraud_samples
@@ -95,6 +98,35 @@ def test_a_case_tells_everything_and_changes_nothing(sandbox, url):
     assert "i-ring" in text and "accounts share" in text
     alias = sandbox.app.fraud_cases.get(key__endswith="trudy")
     assert "same" in body(browser.get(url(f"fraud/cases/{alias.pk}/", sandbox.app)))
+
+
+def test_a_case_leads_to_what_it_is_about_and_that_leads_back(himal, url):
+    case = flagged(himal)
+    browser = sign_in(himal.app.merchant, ANALYST)
+    text = body(browser.get(url(f"fraud/cases/{case.pk}/")))
+    assert not re.search(r"<dd>\d{4}-\d\d-\d\dT", text)  # moments as people read them
+    [link] = {unescape(each) for each in re.findall(r'href="([^"]+/referrals/\?q=[^"]+)"', text)}
+    codes = body(browser.get(link))
+    [back] = {unescape(each) for each in re.findall(r'href="([^"]+/fraud/\?q=[^"]+)"', codes)}
+    assert case.pk in body(browser.get(back))
+    assert "/fraud/?q=" not in body(sign_in(himal.app.merchant, DEVELOPER).get(link))
+
+
+def test_a_user_on_hold_says_so_and_leads_to_the_review(himal, url):
+    himal.post("/incentives/adjustments", {"userId": "mallory & co", "coins": 5, "reason": "Start"})
+    page = url("incentives/users/one/?id=mallory%20%26%20co")
+    browser = sign_in(himal.app.merchant, ANALYST)
+    assert "On hold" not in body(browser.get(page))
+    subjects.handler_of("USER").hold(himal.app, ["mallory & co"], actor="system")
+    held = Suspicion(
+        "USER", "mallory & co", "COIN_JUST_UNDER", "VELOCITY_CHECK", 40, "Even gaps.", 60, user_id="mallory & co"
+    )
+    raise_flags(himal.app, [held])
+    [back] = {unescape(each) for each in re.findall(r'href="([^"]+/fraud/\?q=[^"]+)"', body(browser.get(page)))}
+    case = himal.app.fraud_cases.get()
+    assert case.pk in body(browser.get(back))
+    text = body(browser.get(url(f"fraud/cases/{case.pk}/")))
+    assert page in {unescape(each) for each in re.findall(r'href="([^"]+)"', text)}
 
 
 def test_one_key_decides_leads_on_and_is_undone(himal, owner, url):
