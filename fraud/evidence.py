@@ -56,10 +56,14 @@ _OPEN: Final = (
 )
 _CUT_SHORT: Final = "ROLLBACK TO SAVEPOINT fraud_look"
 
+# Every look into a table is bounded by itself (LATERAL … LIMIT): joined, a plan that was made while the table was small would read all
+# of an app's rows. The other side's keys are read by him: by key and user, the planner may go through all users of a crowded address.
 _READ: Final = f"""
 WITH had AS MATERIALIZED (
   SELECT kind, key, first_seen, last_seen FROM fraud_link
   WHERE app_id = %(app_id)s AND user_id = %(user_id)s LIMIT 200
+), others AS MATERIALIZED (
+  SELECT kind, key, companion FROM fraud_link WHERE app_id = %(app_id)s AND user_id = %(other_id)s LIMIT 1000
 ), asked AS MATERIALIZED (
   SELECT kind, key, true AS is_now FROM json_to_recordset(%(keys)s::json) AS k(kind smallint, key bigint)
   UNION ALL
@@ -72,14 +76,13 @@ SELECT
   (SELECT json_agg(json_build_array(a.kind, a.key, a.is_now,
       (SELECT extract(epoch FROM min(had.first_seen))::float8 FROM had WHERE had.kind = a.kind AND had.key = a.key),
       m.is_hub, m.hub_reason, m.confirmed_by,
-      o.user_id IS NOT NULL, o.companion, n.users, n.seen, n.companions))
+      o.kind IS NOT NULL, o.companion, n.users, n.seen, n.companions))
    FROM asked a
    LEFT JOIN LATERAL (
      SELECT is_hub, hub_reason, CASE WHEN is_confirmed THEN confirmed_by END AS confirmed_by FROM fraud_keymark m
      WHERE m.app_id = %(app_id)s AND m.kind = a.kind AND m.key = a.key
-       AND (m.expires_at IS NULL OR m.expires_at > %(at)s::timestamptz)) m ON true
-   LEFT JOIN fraud_link o
-     ON o.app_id = %(app_id)s AND o.kind = a.kind AND o.key = a.key AND o.user_id = %(other_id)s
+       AND (m.expires_at IS NULL OR m.expires_at > %(at)s::timestamptz) LIMIT 1) m ON true
+   LEFT JOIN others o ON o.kind = a.kind AND o.key = a.key
    LEFT JOIN LATERAL (
      SELECT array_agg(user_id) AS users, array_agg(extract(epoch FROM first_seen)::float8) AS seen, array_agg(companion) AS companions
      FROM (
@@ -87,8 +90,11 @@ SELECT
        WHERE l.app_id = %(app_id)s AND l.kind = a.kind AND l.key = a.key
        ORDER BY l.first_seen DESC LIMIT {NEWEST}) newest
    ) n ON m.is_hub IS NOT TRUE),
-  (SELECT json_object_agg(external_id, json_build_array(email, extract(epoch FROM first_seen_at)::float8)) FROM accounts_participant
-   WHERE app_id = %(app_id)s AND external_id IN (%(user_id)s, %(other_id)s)),
+  (SELECT json_object_agg(external_id, json_build_array(email, extract(epoch FROM first_seen_at)::float8))
+   FROM unnest(ARRAY[%(user_id)s, %(other_id)s]::text[]) AS u(id)
+   CROSS JOIN LATERAL (
+     SELECT external_id, email, first_seen_at FROM accounts_participant
+     WHERE app_id = %(app_id)s AND external_id = u.id LIMIT 1) p),
   (SELECT json_object_agg(user_id, raw) FROM unnest(ARRAY[%(user_id)s, %(other_id)s]::text[]) AS u(id)
    CROSS JOIN LATERAL (
      SELECT user_id, raw FROM (

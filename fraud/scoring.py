@@ -58,7 +58,7 @@ def judge(
     if any(reason.points <= -HIGHEST for reason in said):  # a person said that this one is let through
         spoken = [_allowed(reason) for reason in spoken if reason.points > -HIGHEST]
     spoken, caps = household.considered(facts, spoken, weights.caps)
-    return Assessment(tuple(spoken), caps, coverage(facts), is_degraded)
+    return Assessment(tuple(spoken), caps, coverage(facts, stages), is_degraded)
 
 
 def _quiet(reason: Reason, facts: Facts, muted: Muted, now: datetime) -> Reason:
@@ -92,10 +92,12 @@ def _cleared(reason: Reason, cleared: Collection[str]) -> Reason:
     return replace(reason, points=0, silenced="approved")
 
 
-def coverage(facts: Facts) -> tuple[str, ...]:
-    """The families that what was sent lets speak, certain ones apart: "scored on 2 of 6"."""
+def coverage(facts: Facts, stages: Collection[str] = (rules.REQUEST,)) -> tuple[str, ...]:
+    """The families that what was sent lets speak at these looks, certain ones apart: "scored on 2 of 6"."""
     families = {
-        signal.family for signal in rules.SIGNALS if signal.family != CERTAIN and facts.sent.issuperset(signal.needs)
+        signal.family
+        for signal in rules.SIGNALS
+        if signal.stage in stages and signal.family != CERTAIN and facts.sent.issuperset(signal.needs)
     }
     return tuple(sorted(families))
 
