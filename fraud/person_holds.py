@@ -6,6 +6,8 @@ The rows say why; what follows from them is the programmes' business, through th
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from incenta import clock
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -34,8 +36,18 @@ def note(app: App, user_ids: Iterable[str]) -> None:
 
 
 def lift(app: App, user_ids: Iterable[str]) -> None:
-    """Ends every open hold of these users."""
-    app.fraud_person_holds.filter(user_id__in=list(user_ids), released_at=None).update(released_at=clock.now(app))
+    """Ends the open holds of these users, but for those of cases that suspect them still."""
+    still = app.fraud_flags.filter(case=OuterRef("case"), user_id=OuterRef("user_id"), status=FlagStatus.OPEN)
+    mine = app.fraud_person_holds.filter(~Exists(still), user_id__in=list(user_ids), released_at=None)
+    mine.update(released_at=clock.now(app))
+
+
+def still_suspected(app: App, user_ids: Iterable[str]) -> set[str]:
+    """Of these users, those of whose points something is open in any case."""
+    found = Flag.objects.filter(
+        app=app, user_id__in=list(user_ids), subject_type__in=(Subject.USER, Subject.EVENT), status=FlagStatus.OPEN
+    )
+    return set(found.values_list("user_id", flat=True))
 
 
 def release(app: App, user_id: str, case_id: str, *, actor: str = "system") -> list[Effect]:
