@@ -19,6 +19,9 @@ KIOSK_VARIETY: Final = 0.4
 """A device is a shop's and not a cheat's where that many referrers who never used it brought its users, and there is nearly a referrer
 to every other user: a cheat brings his accounts by few codes, and a ring by codes of its own. With few users so far, two who brought
 half of them."""
+KIOSK_STANDS: Final = 0.7
+"""And a shop's device stands in the shop: so many of its users are seen at one address with it. Nobody's card or phone is a shop's."""
+A_SHOPS: Final = "referrers use it, as in a shop"
 CO_SIGN_UP: Final = 3600.0
 DAY: Final = 86_400.0
 AD_CLICKS: Final = frozenset(
@@ -144,15 +147,19 @@ def _hub_reason(seen: KeySeen, others: int, companions: int) -> str:
     brought = [referrer for referrer in seen.companions if referrer is not None]
     outside, all_ = seen.outside_referrers, len(set(brought))
     is_varied = outside >= KIOSK_REFERRERS and all_ >= KIOSK_VARIETY * len(brought)
-    if seen.kind.is_strong and (is_varied or (outside >= 2 and 2 * outside >= len(brought))):
-        return f"people of {all_} referrers use it, as in a shop"
+    if seen.kind == KeyKind.DEVICE and (is_varied or (outside >= 2 and 2 * outside >= len(brought))):
+        return f"people of {all_} {A_SHOPS}"
     return ""
 
 
 def _in_a_shop(near: dict[KeyKind, Neighbours]) -> None:
-    """The address at which a shop's device stands is the shop's."""
+    """The address at which a shop's device stands is the shop's; a device whose users are everywhere is no shop's."""
     device, address = near.get(KeyKind.DEVICE), near.get(KeyKind.IP)
-    if device is not None and device.is_hub and address is not None and not address.is_hub:
+    if device is None or address is None or not device.hub_reason.endswith(A_SHOPS):
+        return
+    if not address.is_hub and address.in_7_days < KIOSK_STANDS * device.in_7_days:
+        near[KeyKind.DEVICE] = replace(device, is_hub=False, hub_reason="")
+    elif not address.is_hub:
         near[KeyKind.IP] = replace(address, is_hub=True, hub_reason="a shop's device is used there")
 
 
