@@ -57,6 +57,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--levels", default="L0,L1,L2,L3", help="how careful the cheats are")
     parser.add_argument("--without", default="", help="play with this family of signals switched off, such as GRAPH")
     parser.add_argument("--ablation", action="store_true", help="judge again with each family switched off")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="stop each play after this long and judge by what was played"
+    )
     parser.add_argument("--add", action="store_true", help="leave in the database what earlier plays wrote")
     parser.add_argument("--kept", action="store_true", help="no play: what earlier plays left")
     parser.add_argument(
@@ -91,7 +94,7 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
     played = []
     for coverage in options.coverage.split(","):
         say(f"{options.seeds} {options.seed}, {coverage}: {len(sealed.calls):,} calls.")
-        stage = Stage(sealed, coverage, off=off, say=say, over_http=options.http)
+        stage = Stage(sealed, coverage, off=off, say=say, over_http=options.http, seconds=options.minutes * 60)
         stage.prepare()
         done = stage.play()
         done.part = ",".join(sorted(only))

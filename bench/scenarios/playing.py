@@ -92,8 +92,10 @@ class Stage:
         off: tuple[str, ...] = (),
         say: Callable[[str], None] = print,
         over_http: bool = False,
+        seconds: float = float("inf"),
     ):
-        self.over_http = over_http
+        self.over_http, self.seconds = over_http, seconds
+        self._stopped_at: datetime | None = None
         self.sealed, self.coverage, self.off, self.say = sealed, coverage, off, say
         self.made: dict[int, str] = {}
         """Number of a call → the code, or the id, that it made."""
@@ -209,6 +211,10 @@ class Stage:
         self._swept = tick
         told, analyzed = 0, 0
         for call in calls:
+            if time.monotonic() - started > self.seconds:
+                self._stopped_at = call.at
+                self.say(f"  stopped at {call.at:%Y-%m-%d}, after {call.number:,} calls: the time is over")
+                break
             while tick <= call.at:
                 self._due(tick)
                 tick = min(max(tick + HOUR, self._next_due()), self._swept + SWEEP)
@@ -447,6 +453,8 @@ class Stage:
             )
         }
         for (app, user), label in self.sealed.truth.users.items():
+            if self._stopped_at and self.sealed.truth.started[app, user] > self._stopped_at - timedelta(days=10):
+                continue  # he was not seen for long enough
             app_id = self.played.app_ids[app]
             held, case = placed.get((app_id, user), (None, ""))
             key = f"{app_id}/{user}"
@@ -464,6 +472,8 @@ class Stage:
                 )
             )
         for number, at in self.sealed.truth.leaked.items():
+            if number not in self.referrals:
+                continue
             app_id = self.played.app_ids[self.sealed.calls[number].app]
             held, _ = flags.get(("REFERRAL", f"{app_id}/{self.referrals[number]}"), (None, ""))
             self.played.leaked[number], self.played.codes[number] = at, held
