@@ -373,3 +373,19 @@ def test_a_worker_that_is_killed_leaves_no_half_decision(shop):
     kept = Score.objects.filter(app=shop.app).exclude(stage="REQUEST").values_list("subject_id", flat=True)
     assert set(kept) == set(conversions)
     sound(shop)
+
+
+def test_a_code_is_looked_at_again_and_held_only_for_what_is_certain(shop):
+    body = {"campaignId": shop.friends, "referrerId": "mallory", **context("mallory", "one-phone")}
+    code = shop.post("/referrals", body)
+    assert code.status == 201
+    for place in range(8):
+        shop.app.fraud_links.create(
+            kind=KeyKind.DEVICE, key=shop.app.fraud_links.get(kind=KeyKind.DEVICE, user_id="mallory").key,
+            user_id=f"other{'abcdefgh'[place]}", first_seen=clock.now(shop.app), last_seen=clock.now(shop.app),
+        )  # fmt: skip
+    later(shop, hours=25)
+    look(shop)
+    newest = Score.objects.filter(app=shop.app, subject_id=code["referralId"]).order_by("-id").first()
+    assert newest.stage == "DAY" and newest.score >= 50 and newest.action == "WATCH"
+    assert not shop.app.referrals.get(pk=code["referralId"]).is_flagged
