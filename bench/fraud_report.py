@@ -26,7 +26,13 @@ def main(arguments: list[str]) -> None:
 
     kept = installation.HOME / "played"
     kept.mkdir(exist_ok=True)
-    if options.kept:
+    if options.parts:
+        for part in PARTS:
+            options.only = part
+            _play(options, kept)
+            options.add = True
+        options.only = ""
+    if options.kept or options.parts:
         played = _kept(kept, options)
     else:
         played = _play(options, kept)
@@ -42,6 +48,18 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(1)
 
 
+PARTS = (
+    "F1,F2,F3,F4,F5,L0",
+    "F6,F7,F8,F9,F10,F11",
+    "L1",
+    "L2",
+    "L3,L7,L8,L9",
+    "L4,L5",
+    "L6",
+)
+"""A world in parts, each of which is played in minutes on a machine that has nothing else to do."""
+
+
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench fraud-report", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="dev", help="the family of seeds: dev, tune or held-out (dev)")
@@ -54,11 +72,15 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "--coverage", default="C3", help="what merchants pass: C0, C1, C2, C3, or several with commas (C3)"
     )
     parser.add_argument("--only", default="", help="scenarios such as F2,L3")
+    parser.add_argument("--parts", action="store_true", help="the whole world, some scenarios at a time, told together")
     parser.add_argument("--levels", default="L0,L1,L2,L3", help="how careful the cheats are")
     parser.add_argument("--without", default="", help="play with this family of signals switched off, such as GRAPH")
     parser.add_argument("--ablation", action="store_true", help="judge again with each family switched off")
     parser.add_argument(
-        "--minutes", type=float, default=float("inf"), help="stop each play after this long and judge by what was played"
+        "--minutes",
+        type=float,
+        default=float("inf"),
+        help="stop each play after this long and judge by what was played",
     )
     parser.add_argument("--add", action="store_true", help="leave in the database what earlier plays wrote")
     parser.add_argument("--kept", action="store_true", help="no play: what earlier plays left")
@@ -114,7 +136,8 @@ def _kept(kept: Path, options: argparse.Namespace) -> list:
     """What was played of this world, by coverage: plays of some scenarios each are put together."""
     wanted = ",".join(sorted(filter(None, options.only.split(","))))
     found: dict[str, list] = defaultdict(list)
-    for file in sorted(kept.glob(f"{options.seeds}-{options.seed}-*.pickle")):
+    files = kept.glob(f"{options.seeds}-{options.seed}-*.pickle")
+    for file in sorted(files, key=lambda file: file.stat().st_mtime):
         each = pickle.loads(file.read_bytes())
         if bool(each.switched_off) == bool(options.without) and (not wanted or each.part == wanted):
             found[each.coverage].append(each)
@@ -130,8 +153,12 @@ def _kept(kept: Path, options: argparse.Namespace) -> list:
 
 
 def _together(parts: list):
+    """One play of several; of a scenario that was played twice, the newer."""
     whole, *others = parts
     for other in others:
+        newer = set(filter(None, other.part.split(",")))
+        whole.conversions = [each for each in whole.conversions if newer and each.label.scenario not in newer]
+        whole.users = [each for each in whole.users if newer and each.label.scenario not in newer]
         for name in ("app_ids", "conversions", "users"):
             setattr(whole, name, getattr(whole, name) + getattr(other, name))
         # calls are numbered in each play by itself
@@ -245,6 +272,8 @@ def _honest_table(played, measuring) -> list[str]:
     for row in measuring.honest(played):
         bar = most.get((row.scenario, row.cohort), most.get((row.scenario, "")))
         verdict = "" if bar is None else "reached" if row.held.high <= bar else "**missed**"
+        if verdict == "**missed**" and row.held.value <= bar and row.held.hits <= 1:
+            verdict = "too few to say"
         lines.append(
             f"| {row.scenario} {row.cohort} | {row.held.of:,} | {row.held.hits} | {_percent(row.held)} "
             f"| {'' if bar is None else f'{bar:.1%}'} | {verdict} |"
