@@ -9,6 +9,7 @@ from incenta.accounts.models import App
 from . import subjects
 from .models import Case, CaseEvent, Decision, Flag, FlagStatus, KeyKind, KeyMark, Link, Score
 from .subjects import Description, Subject
+from .weights import may_be_muted
 
 MOST_FLAGS, MOST_USERS, MOST_KEYS, MOST_HISTORY = 200, 40, 24, 100
 
@@ -96,6 +97,11 @@ class Dossier:
     ring: Ring
     moments: list[Moment]
     decisions: list[Decision]
+
+    @property
+    def mutable(self) -> list[str]:
+        """The signals that spoke and may be told to be silent."""
+        return [told.code for told in self.reasons if may_be_muted(told.code)]
 
 
 def gather(app: App, case: Case) -> Dossier:

@@ -11,7 +11,7 @@ from . import book, keys
 from .context import Context
 from .context import of as context_of
 from .models import FraudChange, KeyKind, Mute
-from .weights import is_signal
+from .weights import is_signal, may_be_muted
 
 DAYS: Final = (30, 90)
 """What the pages offer."""
@@ -55,6 +55,8 @@ def add(
     """
     if not is_signal(signal):
         raise InvalidInput({"signal": ["Is not a signal."]})
+    if not may_be_muted(signal):
+        raise InvalidInput({"signal": ["Is certain by definition and cannot be muted."]})
     if (user_id is None) == (key is None):
         raise InvalidInput({"userId": ["Either userId, or kind and value."]})
     kind, value = key or (None, None)

@@ -62,16 +62,24 @@ def judge(
 
 
 def _quiet(reason: Reason, facts: Facts, muted: Muted, now: datetime) -> Reason:
-    if reason.points and muted.holds(reason.code, (facts.referrer_id, facts.referee_id), facts.keys, now):
+    if (
+        reason.points
+        and not _is_certain(reason)
+        and muted.holds(reason.code, (facts.referrer_id, facts.referee_id), facts.keys, now)
+    ):
         return replace(reason, points=0, silenced="muted")
     return reason
 
 
 def _allowed(reason: Reason) -> Reason:
     """What is so by definition, or denied by a person, no allow list lifts."""
-    if reason.points <= 0 or (reason.family == CERTAIN and reason.points >= HIGHEST):
+    if reason.points <= 0 or _is_certain(reason):
         return reason
     return replace(reason, points=0, silenced="allowed")
+
+
+def _is_certain(reason: Reason) -> bool:
+    return reason.family == CERTAIN and reason.points >= HIGHEST
 
 
 def _broken(signal: Signal) -> Reason:

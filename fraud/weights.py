@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from . import rules
-from .assessment import CAPS
+from .assessment import CAPS, CERTAIN, HIGHEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def signals() -> Mapping[str, "rules.Signal"]:
 
 def is_signal(code: str) -> bool:
     return code in signals()
+
+
+def may_be_muted(code: str) -> bool:
+    """Whether people can silence it: what is certain by definition always speaks."""
+    signal = signals().get(code)
+    return signal is not None and not (signal.family == CERTAIN and signal.points >= HIGHEST)
 
 
 @cache

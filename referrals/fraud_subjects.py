@@ -19,6 +19,8 @@ from .models.conversion import ConversionStatus
 from .models.referral import ReferralStatus
 from .models.reward import HoldReason, RewardStatus
 
+LONGEST_REASON = 500
+"""Of a reversal; what an analyst writes may be longer, and is whole in his decision."""
 MOST_CLICKS = 500
 """Clicks on a code that are made good when it is cleared."""
 
@@ -129,7 +131,7 @@ class Conversions:
         ordered = app.conversions.filter(pk__in=ids).order_by("campaign_id", "pk")
         for conversion_id in ordered.values_list("pk", flat=True):
             done = reversing.take_back(
-                app, conversion_id, reason=reason, leaves_paid=True, preview=preview, actor=actor
+                app, conversion_id, reason=reason[:LONGEST_REASON], leaves_paid=True, preview=preview, actor=actor
             )
             if not done.was_whole:  # else the merchant took it back himself, and an undoing gives nothing of it back
                 effects.append(

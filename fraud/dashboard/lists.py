@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from fraud import lists, mutes
 from fraud.api.lists import EntryInput, MuteInput, key_of, until_of
 from fraud.models import KeyKind, ListEntry, Mute
-from fraud.weights import signals
+from fraud.weights import may_be_muted, signals
 from incenta import clock
 from incenta.dashboard.access import actor_of, actors, may
 from incenta.dashboard.api_form import ApiForm, Count
@@ -238,7 +238,7 @@ class MuteForm(ApiForm):
     def __init__(self, *args, app, **kwargs):
         super().__init__(*args, **kwargs)
         self.app = app
-        self.fields["signal"].choices = [(code, code) for code in sorted(signals())]
+        self.fields["signal"].choices = [(code, code) for code in sorted(signals()) if may_be_muted(code)]
 
     def sent(self) -> dict:
         body = super().sent()

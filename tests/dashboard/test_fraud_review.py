@@ -180,12 +180,13 @@ def test_keep_take_note_and_snooze(himal, owner, url):
     case = flagged(himal)
     owner.post(url(f"fraud/cases/{case.pk}/decide/"), {"assign": "me"})
     owner.post(url(f"fraud/cases/{case.pk}/note/"), {"note": "Asked the merchant."})
-    owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "SELF_REFERRAL_ID", "days": "30"})
+    owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "DEVICE_SHARED", "days": "30"})
+    owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "SELF_REFERRAL_ID", "days": "30"})  # refused
     case.refresh_from_db()
     assert case.assignee == owner.user
     text = body(owner.get(url(f"fraud/cases/{case.pk}/")))
     assert "Asked the merchant." in text
-    assert himal.app.fraud_mutes.get().user_id == "mallory"
+    assert himal.app.fraud_mutes.values_list("signal", "user_id").get() == ("DEVICE_SHARED", "mallory")
     owner.post(url(f"fraud/cases/{case.pk}/decide/"), {"verdict": "KEEP"})
     assert case.pk not in body(owner.get(url("fraud/")))
     assert case.pk in body(owner.get(url("fraud/?state=kept")))

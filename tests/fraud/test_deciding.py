@@ -53,6 +53,14 @@ def test_approving_counts_and_releases(himal):
     assert later["status"] == "COMPLETED"
 
 
+def test_a_long_note_is_whole_in_the_decision_and_cut_in_the_reversal(himal):
+    made = self_referred(himal)
+    decision = deciding.decide(himal.app, open_case(himal).pk, "REJECT", actor="rita", note="é" * 1000).decision
+    assert len(decision.note) == 1000
+    conversion = himal.get(f"/conversions/{made['conversionId']}").json
+    assert (conversion["status"], conversion["reversals"][0]["reason"]) == ("REVERSED", "é" * 500)
+
+
 def test_rejecting_reverses_and_cancels(himal):
     made = self_referred(himal)
     case = open_case(himal)

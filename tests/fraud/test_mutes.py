@@ -20,6 +20,20 @@ def holds(himal, signal="DEVICE_SHARED", users=(), keys=None, in_days=1) -> bool
     return book.current(himal.app).muted.holds(signal, users, keys or {}, now)
 
 
+@pytest.mark.parametrize("signal", ["CODE_FLAGGED", "SELF_REFERRAL_ID"])
+def test_what_is_certain_cannot_be_muted(himal, signal):
+    refused = mute(himal, signal=signal, userId="mallory")
+    assert (refused.status, refused["details"]) == (
+        400,
+        {"signal": ["Is certain by definition and cannot be muted."]},
+    )
+    until = datetime.now(UTC) + timedelta(days=9)
+    now = until - timedelta(days=9)
+    Mute.objects.create(app=himal.app, signal=signal, user_id="mallory", created_at=now, expires_at=until)  # of old
+    book.forget(himal.app)
+    assert himal.convert(himal.code(himal.campaign(), "mallory"), "mallory", 50)["status"] == "FLAGGED"
+
+
 def test_a_signal_is_muted_for_a_user_and_speaks_again(himal, rival):
     made = mute(himal, userId="asha", days=90, reason="A family's tablet")
     assert made.status == 201 and made["userId"] == "asha" and made["kind"] is None and made["key"] is None
