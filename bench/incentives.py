@@ -236,7 +236,6 @@ def _combined(app: float, http: float, sql: float) -> float:
 def _events(known, options) -> list[str]:
     import os
 
-
     usual, hot = _script(known), _script(known, hot=True)
     with contextlib.ExitStack() as stack:
         app = stack.enter_context(installation.serving("incenta.wsgi:application"))

@@ -134,7 +134,8 @@ def _make(users: int) -> Players:
 _NUMBERED = """
 SELECT i, 'player-' || lpad(i::text, 7, '0') AS user_id, lpad(i::text, 26, '0') AS place,
   now() - interval '2 days' - i % 100000 * interval '10 seconds' AS at,
-  CASE i WHEN 1 THEN 10000000 ELSE 10 * (1 + floor(exp(6 + 1.5 * sqrt(-2 * ln(1 - random_at(i))) * cos(6.2831853 * random_at(-i)))))::bigint END AS xp
+  CASE i WHEN 1 THEN 10000000
+    ELSE 10 * (1 + floor(exp(6 + 1.5 * sqrt(-2 * ln(1 - random_at(i))) * cos(6.2831853 * random_at(-i)))))::bigint END AS xp
 FROM generate_series(1, %(users)s::int) i
 """
 # a number from 0 to 1 that is always the same for the same i

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -50,6 +51,8 @@ class AppPage(SignedInPage):
             request.session["app_id"] = app_id  # where /dashboard/ leads next time; the URL alone decides what is shown
         if not may(request, self.permission):
             return forbidden(request, self.permission)
+        if request.content_type == "application/x-www-form-urlencoded" and _holds_nul(request):
+            raise BadRequest("nul")  # no browser sends it, and nothing that holds it can be looked up or stored
         try:
             return super().dispatch(request, *args, **kwargs)
         except NotFound as error:
@@ -91,6 +94,10 @@ class Action(AppPage):
         else:
             messages.success(request, told)
         return redirect(self.back(**kwargs))
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    return any("\x00" in value for _, values in request.POST.lists() for value in values)
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -233,6 +233,18 @@ def test_the_queue_costs_the_same_with_many(himal, owner, url):
     assert cost() == few <= 14
 
 
+@pytest.mark.parametrize("button", ["cases/{case}/decide/", "cases/{case}/note/", "decide/", "decisions/undo/"])
+def test_what_no_browser_sends_is_refused(himal, owner, url, button):
+    case = flagged(himal)
+    sent = {"verdict": "APPROVE", "note": "a\x00b", "id": [case.pk, "\x00"], "sure": "yes"}
+    answer = owner.post(url("fraud/" + button.format(case=case.pk)), sent)
+    if answer.status_code != 400:
+        sent = urlencode(sent, doseq=True)
+        answer = owner.post(url("fraud/" + button.format(case=case.pk)), sent, "application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert not Decision.objects.exists()
+
+
 def test_samples_are_for_sandboxes(himal, owner, url):
     assert owner.post(url("fraud/samples/")).status_code == 302
     assert not himal.app.fraud_cases.exists()

@@ -136,6 +136,13 @@ def test_a_developer_makes_rules_in_the_sandbox_only(shop):
 def test_a_form_from_elsewhere_changes_nothing(shop):
     browser = sign_in(shop.app.merchant, enforce_csrf_checks=True)
     before = state(shop)
-    for path in (*BUTTONS, "settings/", "actions/new/", "users/one/?id=asha", "badges/hero/award/", "catalog/{item}/codes/"):
+    for path in (
+        *BUTTONS,
+        "settings/",
+        "actions/new/",
+        "users/one/?id=asha",
+        "badges/hero/award/",
+        "catalog/{item}/codes/",
+    ):
         assert browser.post(filled(path, shop), {"coins": "5", "reason": "x"}).status_code == 403, path
     assert state(shop) == before

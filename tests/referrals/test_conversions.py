@@ -550,7 +550,13 @@ def test_the_trace_tells_every_rule_value_cap_and_signal(himal):
     assert [step["amount"] for step in steps if step["rule"] == "reward"] == [3, 2]
     assert [step["left"] for step in steps if step["rule"] == "budget"] == [10, 7]
     risk = trace["risk"]
-    assert (risk["score"], risk["mode"], risk["holdAt"], risk["outcome"], risk["action"]) == (100, "hold", 50, "held", "HOLD")
+    assert (risk["score"], risk["mode"], risk["holdAt"], risk["outcome"], risk["action"]) == (
+        100,
+        "hold",
+        50,
+        "held",
+        "HOLD",
+    )
     assert [signal | made["reasons"][0] for signal in risk["signals"] if signal["points"]] == [
         made["reasons"][0]
         | {"code": "SELF_REFERRAL_ID", "family": "CERTAIN", "silenced": None, "evidence": {"userId": "mallory"}}
