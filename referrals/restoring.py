@@ -14,7 +14,7 @@ from incenta.database.sql import transaction_joined
 from incenta.ids import new_id
 from incentives import ledger
 
-from . import faces, firing, rewards, stats
+from . import faces, firing, reversing, rewards, stats
 from .models import CampaignSpend, Conversion, Reversal, Reward
 from .models.conversion import ConversionStatus
 from .models.reward import HoldReason, RewardStatus
@@ -38,15 +38,16 @@ FRESH = {
 
 def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) -> list[Effect]:
     """REVERSED → FLAGGED for those of ``ids`` that the rejection with these ``effects`` took back, but for those of which the
-    merchant took back since what the rejection had left. Their people are locked."""
+    merchant said since that he takes them back himself. Their people are locked."""
     taken = {each["subjectId"] for each in effects if each["kind"] == "conversion_reversed"}
     minor = {each["subjectId"]: each["minor"] for each in effects if each["kind"] == "reward_cancelled"}
     gave = {each["userId"] for each in effects if each["kind"] == "points_taken_back"}
-    paid = {each["subjectId"]: each["minor"] for each in effects if each["kind"] == "payout_needs_proposal"}
     told: list[Effect] = []
     with transaction_joined():
         list(app.conversions.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
-        since = {each.conversion_id for each in app.rewards.filter(pk__in=paid) if each.worth_minor < paid[each.pk]}
+        since = {
+            each.pk for each in app.conversions.filter(pk__in=taken & set(ids)) if reversing.is_merchants_too(app, each)
+        }
         found = app.conversions.select_related("referral").filter(
             pk__in=taken & set(ids) - since, status=ConversionStatus.REVERSED
         )
@@ -67,7 +68,7 @@ def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) ->
                     )
                 )
         for each in sorted(taken & set(ids) - {each.subject_id for each in told}):
-            why = "It was taken back again since." if each in since else "It is not taken back any more."
+            why = "You have taken it back yourself since." if each in since else "It is not taken back any more."
             told.append(Effect("not_restored", each, text=why))
         return told
 
@@ -126,7 +127,7 @@ def _one(
         app=app,
         conversion=conversion,
         amount_minor=-back,
-        reason="The rejection was undone.",
+        reason=reversing.UNDONE,
         effects=[each.face() for each in told],
         actor=actor[:60],
         created_at=now,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from fraud import cases
-from fraud.models import Subject
+from fraud.models import FlagStatus, Subject
 from incenta import clock, events, money
 from incenta.accounts.models import App
 from incenta.database.sql import execute, transaction_joined
@@ -16,6 +16,9 @@ from . import faces_reward, firing, rewarding, stats
 from .models import CampaignSpend, Conversion, Reversal, Reward
 from .models.conversion import ConversionStatus
 from .models.reward import RewardStatus
+
+UNDONE = "The rejection was undone."
+"""The reason of a reversal that gives back."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,8 @@ def reverse(
     """Takes back ``amount`` of what was converted (major units; ``None``: all that is left) and answers every effect.
 
     After any number of partial reversals each reward is worth its original amount × (1 − reversed ÷ converted), rounded half up.
-    Reversing what is wholly reversed changes nothing, but that it takes back what a review left with whom it was paid to.
+    Reversing what is wholly reversed changes nothing, but that it takes back what a review left with whom it was paid to, and that
+    undoing a rejection no longer gives the conversion back.
     ``preview`` answers the same and writes nothing.
     Raises ``NotFound`` ``conversion_not_found``; ``InvalidInput`` for more than was converted.
     """
@@ -114,6 +118,8 @@ def take_back(
         wholly = amount is None or total == conversion.amount_minor
         takings, left = _plan(app, conversion, total if not wholly else None, leaves_paid)
         if was_whole and not takings:
+            if not preview and not leaves_paid:
+                _remember(app, conversion, reason, actor, now)
             return Reversed(_answer(conversion, 0, [], preview), left=left, was_whole=True)
         was, after = conversion.status, ConversionStatus.REVERSED if wholly else conversion.status
         _move(app, wallets, takings, now)
@@ -154,6 +160,39 @@ def take_back(
         events.write(told)
         return Reversed(
             _answer(conversion, back, effects, preview), takings, left, points.effects, was == ConversionStatus.FLAGGED
+        )
+
+
+def is_merchants_too(app: App, conversion: Conversion) -> bool:
+    """Whether the merchant said of a conversion that was taken back whole, by a rejection, that he takes it back himself."""
+    total, is_whole, said = 0, False, False
+    rows = conversion.reversals.filter(app=app).order_by("id")
+    for minor, reason in rows.values_list("amount_minor", "reason"):
+        if reason == UNDONE and (minor or 0) <= 0:
+            total, is_whole, said = total + (minor or 0), False, False
+        elif is_whole:
+            said = True
+        else:
+            total += minor or 0
+            is_whole = conversion.amount_minor is None or total == conversion.amount_minor
+    return said
+
+
+def _remember(app: App, conversion: Conversion, reason: str, actor: str, now) -> None:
+    """Nothing moves, but the merchant's own word outlives the analyst's, which may be undone."""
+    rejected = app.fraud_flags.filter(
+        subject_type=Subject.CONVERSION, subject_id=conversion.pk, status=FlagStatus.REJECTED
+    )
+    if rejected.exists() and not is_merchants_too(app, conversion):
+        Reversal.objects.create(
+            id=new_id("rev"),
+            app=app,
+            conversion=conversion,
+            amount_minor=0,
+            reason=reason,
+            effects=[],
+            actor=actor,
+            created_at=now,
         )
 
 

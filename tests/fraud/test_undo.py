@@ -106,6 +106,24 @@ def test_what_the_merchant_took_back_himself_is_not_given_back_by_undoing_a_reje
     proves(himal, made["campaignId"])
 
 
+@pytest.mark.parametrize("amount", [50, None])
+def test_a_refund_that_comes_after_the_rejection_outlives_it(himal, amount):
+    made = self_referred(himal, amount=amount, rewardModel="FIXED", rewardValue=5)
+    conversion_id = made["conversionId"]
+    undoing.undo(himal.app, decided(himal, "REJECT"), actor="sam")
+    assert himal.get(f"/conversions/{conversion_id}")["status"] == "FLAGGED"
+    decision = decided(himal, "REJECT")
+    for _ in range(2):
+        assert himal.post(f"/conversions/{conversion_id}/reverse", {"reason": "Sent back."})["amount"] == 0
+    assert kinds(undoing.undo(himal.app, decision, actor="sam")) == ["not_restored"]
+    decided(himal, "APPROVE")
+    conversion = himal.get(f"/conversions/{conversion_id}").json
+    assert conversion["status"] == "REVERSED"
+    assert [each["reason"] for each in conversion["reversals"]][-2:] == ["So it is.", "Sent back."]
+    assert {each["status"] for each in conversion["rewards"]} == {"CANCELLED"}
+    proves(himal, made["campaignId"])
+
+
 def test_a_rejection_after_which_the_merchant_took_back_what_was_paid_is_not_undone_for_that_conversion(himal):
     made = self_referred(himal)
     first = decided(himal, "APPROVE")
