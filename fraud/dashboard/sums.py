@@ -20,8 +20,8 @@ WORDS = {
     "still_held": "conversions stay held for another reason",
     "code_released": "codes count again",
     "code_stays_flagged": "codes stay flagged for good",
-    "keys_confirmed": "notes of keys that are known as a cheat's from now on",
-    "neighbours_rescored": "looks at neighbours follow",
+    "keys_confirmed": "× keys are known as a cheat's from now on",
+    "neighbours_rescored": "× neighbours are looked at again",
     "withheld": "withheld awards stay withheld",
 }
 
