@@ -235,8 +235,8 @@ def report(played: list, options: argparse.Namespace) -> str:
     lines = ["# Whom fraud scoring holds", ""]
     first = played[0]
     lines += [
-        f"Seeds: {first.family} {first.seed}, scale {first.scale:g}. Played through the product's own verbs with the built-in "
-        "rules, campaigns in mode `hold` from score 50. Conversions: "
+        f"Seeds: {first.family} {first.seed}, at scale {first.scale:g} (1 is the whole world). Played through the "
+        "product's own verbs with the built-in rules, campaigns in mode `hold` from score 50. Conversions: "
         + ", ".join(f"{each.coverage} {len(each.conversions):,}" for each in played)
         + ". Shares with Wilson's 95 % bounds.",
         "",

@@ -45,7 +45,7 @@ def test_one_mailbox_on_both_sides():
         ({"email_likeness": 1.0}, 35),
         ({"email_likeness": 0.95}, 25),
         ({"email_likeness": 0.9}, None),
-        ({"email_likeness": 0.8, "email_stem_is_same": True}, 35),
+        ({"email_likeness": 0.8, "email_stem_is_same": True}, 30),
         ({"email_likeness": 1.0, "email_local_is_common": True}, 17),  # john.smith is many people
         ({"email_likeness": None}, None),
         ({"email_likeness": 1.0, "email_is_referrers": True}, None),
