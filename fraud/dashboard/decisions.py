@@ -50,12 +50,20 @@ class Decide(CaseAction):
             actor=actor_of(request),
             user=request.user,
             note=request.POST.get("note", "") or self._reason(case_id, verdict),
-            version=number(request.POST.get("version")),
+            version=self._version(),
             until=self._until() if verdict == Verdict.KEEP else None,
         )
         self.decided = case_id
         self.request.session[UNDO] = outcome.decision.pk  # the next page offers to take it back with one key
         return f"{DONE[Verdict(verdict)]}: {_summary(outcome)}"
+
+    def _version(self) -> int | None:
+        """The case as it was on the page."""
+        asked = self.request.POST.get("version")
+        found = number(asked)
+        if asked and found is None:
+            raise InvalidInput({"version": ["Is not a version of a case."]})
+        return found
 
     def _reason(self, case_id: str, verdict: str) -> str:
         """A rejection needs a reason: without a note it is what spoke loudest."""

@@ -22,7 +22,8 @@ WORDS = {
     "code_stays_flagged": "codes stay flagged for good",
     "keys_confirmed": "× keys are known as a cheat's from now on",
     "neighbours_rescored": "× neighbours are looked at again",
-    "withheld": "withheld awards stay withheld",
+    "withheld_forfeited": "awards that were withheld are not given",
+    "points_spent": "amounts of points are spent and cannot be taken back",
 }
 
 

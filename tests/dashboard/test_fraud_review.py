@@ -162,6 +162,7 @@ def test_a_rejection_without_a_note_takes_the_loudest_reason(himal, owner, url):
     [
         ({"verdict": "MAYBE"}, "verdict"),
         ({"verdict": "APPROVE", "version": "99"}, "changed since you saw it"),
+        ({"verdict": "APPROVE", "version": "abc"}, "Is not a version of a case"),
         ({"verdict": "KEEP", "until": "2001-01-01"}, "until"),
         ({"verdict": "KEEP", "until": "tomorrow"}, "until"),
         ({"verdict": "KEEP", "until": "2026-02-31"}, "until"),
