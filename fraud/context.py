@@ -3,6 +3,7 @@
 A value that says nothing of the person counts as not sent: a private address, the caller's own address, ``undefined`` for a device.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
@@ -166,11 +167,22 @@ def normal_email(text: str) -> str:
     return f"{local}@{domain}"
 
 
+ROLES: Final = frozenset(
+    (
+        "accounts admin anonymous billing checkout contact customer customers email guest hello help info mail na no-email no-reply "
+        "nobody noemail none noreply null office order orders sales shop store support team test unknown user walkin webmaster"
+    ).split()
+)
+"""Mailboxes of nobody in particular: a till that has no address types one, and strangers would be linked by it."""
+_MAILBOX: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
 def _email(text: str | None) -> str | None:
+    """``None`` for what is no mailbox, and for one that is nobody's own."""
     if not text:
         return None
     found = normal_email(text)
-    return found if "@" in found.strip("@") else None
+    return found if _MAILBOX.fullmatch(found) and found.partition("@")[0] not in ROLES else None
 
 
 def _phone(text: str | None) -> str | None:

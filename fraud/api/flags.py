@@ -81,7 +81,17 @@ class ResolveFlag(ApiView):
     def post(self, request, flag_id):
         asked = ResolveInput.parse(request.data)
         flag, outcome = deciding.resolve(
-            request.app, flag_id, asked["decision"], actor=request.api_key.pk, note=asked.get("note") or ""
+            request.app,
+            flag_id,
+            asked["decision"],
+            actor=request.api_key.pk,
+            note=asked.get("note") or self._reason(flag_id, asked["decision"]),
         )
         effects = [effect.face() for effect in outcome.effects] if outcome else []
         return Response({"success": True, "flag": faces.flag_face(flag), "effects": effects})
+
+    def _reason(self, flag_id: str, verdict: str) -> str:
+        """A rejection has a reason: where the client names none, it is what the flag says."""
+        if verdict != Verdict.REJECT:
+            return ""
+        return self.request.app.fraud_flags.filter(pk=flag_id).values_list("message", flat=True).first() or ""

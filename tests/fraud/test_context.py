@@ -179,3 +179,12 @@ def test_what_is_shown_reaches_nobody():
         "phone": "…67",
         "paymentFingerprint": "fp-1…",
     }
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["guest@shop.example.com", "NoReply@example.com", "no-reply+7@example.com", "none@none", "a@@b", "@", "a b@c.d"],
+)
+def test_a_mailbox_of_nobody_in_particular_links_nobody(email):
+    assert context.of({"email": email}).email is None
+    assert context.of({"email": "asha@example.com"}).email == "asha@example.com"
