@@ -83,8 +83,9 @@ def _rate(times: Sequence[float]) -> tuple[float, float]:
 
 
 def _variation(gaps: Sequence[float]) -> float | None:
+    """The coefficient of variation; of what comes in one batch there is none, however steadily a machine sends it."""
     mean = statistics.fmean(gaps) if gaps else 0
-    return statistics.pstdev(gaps) / mean if mean > 0 else None
+    return statistics.pstdev(gaps) / mean if mean >= 1 else None
 
 
 def _equal_share(gaps: Sequence[float]) -> float:
