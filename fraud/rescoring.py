@@ -181,7 +181,7 @@ def _judge(app: App, story: Story, now: datetime, earlier: Judged | None = None)
     shadow = None
     if weights.shadow is not None:
         other = scoring.quieted(scoring.judge(facts, weights.shadow, **given), cleared)
-        shadow = _later(scoring.decide(other, thresholds), story.subject_type, other)
+        shadow = scoring.decide_later(other, thresholds, story.subject_type).value
     return Judged(
         story,
         facts,
@@ -189,21 +189,11 @@ def _judge(app: App, story: Story, now: datetime, earlier: Judged | None = None)
         around,
         found,
         assessment,
-        _later(scoring.decide(assessment, thresholds), story.subject_type, assessment),
+        scoring.decide_later(assessment, thresholds, story.subject_type).value,
         shadow,
         scoring.flip(assessment, thresholds),
         weights.version,
     )
-
-
-def _later(action: str, subject_type: str, assessment: Assessment) -> str:
-    """What is done already cannot be refused any more. A code earns nothing by itself: what comes through it is judged then, so later
-    looks hold a code only for what is certain."""
-    if action == Action.BLOCK:
-        action = Action.HOLD
-    if action == Action.HOLD and subject_type == Subject.REFERRAL and not assessment.is_certain:
-        action = Action.WATCH
-    return Action(action).value
 
 
 def _facts(app: App, story: Story, now: datetime) -> tuple[Facts, Ring, list[tuple[str, str]], Evidence]:

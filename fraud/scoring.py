@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from . import household, rules
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
-from .models import Action
+from .models import Action, Subject
 from .muted import Muted
 from .rules import Signal
 from .weights import Weights
@@ -138,6 +138,17 @@ def decide(assessment: Assessment, thresholds: Thresholds) -> Action:
     if score >= thresholds.watch_at:
         return Action.WATCH
     return Action.NONE
+
+
+def decide_later(assessment: Assessment, thresholds: Thresholds, subject_type: str) -> Action:
+    """As ``decide``, of what is done already: nothing is refused any more. A code earns nothing by itself: what comes through it is
+    judged then, so later looks hold a code only for what is certain."""
+    action = decide(assessment, thresholds)
+    if action == Action.BLOCK:
+        action = Action.HOLD
+    if action == Action.HOLD and subject_type == Subject.REFERRAL and not assessment.is_certain:
+        return Action.WATCH
+    return action
 
 
 def _may_refuse(assessment: Assessment) -> bool:

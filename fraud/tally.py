@@ -16,7 +16,7 @@ from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
 from .models import Action, Stage, Subject
 from .precision import wilson
-from .scoring import Thresholds, decide, judge
+from .scoring import Thresholds, decide, decide_later, judge
 from .weights import Weights, signals
 
 logger = logging.getLogger("incenta.fraud")
@@ -88,17 +88,9 @@ def retry(kept: Kept, facts: Facts, weights: Weights, thresholds: Thresholds) ->
     assessment = judge(
         facts, weights, said=kept.said, muted=_MutedThen(kept.reasons), stages=stages, is_degraded=kept.is_degraded
     )
-    action = decide(assessment, thresholds)
-    return assessment, action if kept.stage == Stage.REQUEST else _later(action, kept.subject_type, assessment)
-
-
-def _later(action: Action, subject_type: str, assessment: Assessment) -> Action:
-    """As later looks act (``rescoring``): nothing is refused any more, and a code is held only for what is certain."""
-    if action not in FLAGGED:
-        return action
-    if subject_type == Subject.REFERRAL and not assessment.is_certain:
-        return Action.WATCH
-    return Action.HOLD
+    if kept.stage == Stage.REQUEST:
+        return assessment, decide(assessment, thresholds)
+    return assessment, decide_later(assessment, thresholds, kept.subject_type)
 
 
 @dataclass(frozen=True, slots=True)
