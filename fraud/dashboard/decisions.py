@@ -102,7 +102,7 @@ def _summary(outcome: deciding.Outcome) -> str:
 
 class Undo(CaseAction):
     def act(self, decision_id: str) -> str:
-        self.outcome = undoing.undo(self.request.app, decision_id, actor=actor_of(self.request), user=self.request.user)
+        undoing.undo(self.request.app, decision_id, actor=actor_of(self.request), user=self.request.user)
         return "The decision is undone: the case is open again."
 
     def back(self, decision_id: str) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from fraud import cases, deciding, dossier, precision, subjects
 from fraud.models import Case, CaseStatus, Flag, FlagType, Verdict
 from incenta import clock
+from incenta.accounts.models import App
 from incenta.dashboard.access import may
 from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import AppPage
@@ -22,6 +23,11 @@ from .sums import lines
 
 OPEN, KEPT, CLOSED = "open", "kept", "closed"
 STATES = [(OPEN, "Open"), (KEPT, "Kept"), (CLOSED, "Decided")]
+
+
+def in_queue(app: App) -> Q:
+    """What waits for a decision: open cases, and kept ones whose time has come."""
+    return Q(status=CaseStatus.OPEN) | Q(status=CaseStatus.KEPT, kept_until__lte=clock.now(app))
 
 
 class CaseFilter(django_filters.FilterSet):
@@ -42,11 +48,11 @@ class CaseFilter(django_filters.FilterSet):
 
     def in_state(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
         wanted = Q(pk=None)
-        back = Q(kept_until__lte=clock.now(self.request.app))
+        waits = in_queue(self.request.app)
         if OPEN in values:
-            wanted |= Q(status=CaseStatus.OPEN) | Q(back, status=CaseStatus.KEPT)
+            wanted |= waits
         if KEPT in values:
-            wanted |= Q(~back, status=CaseStatus.KEPT)
+            wanted |= Q(~waits, status=CaseStatus.KEPT)
         if CLOSED in values:
             wanted |= Q(status=CaseStatus.CLOSED)
         return rows.filter(wanted)
@@ -85,8 +91,7 @@ class Review(DeepListPage):
         found = self.request.app.fraud_cases.select_related("assignee")
         if self.request.GET.getlist("state"):
             return found
-        back = Q(status=CaseStatus.KEPT, kept_until__lte=clock.now(self.request.app))
-        return found.filter(Q(status=CaseStatus.OPEN) | back)
+        return found.filter(in_queue(self.request.app))
 
     def decorate(self, records: list) -> list:
         """The strongest flag of each, how many there are, and whom it is about."""
