@@ -41,6 +41,7 @@ PREFIXES = {
     "req": "request",
     "rev": "reversal of a conversion",
     "rew": "reward",
+    "rpl": "webhook replay",
     "rset": "fraud rule set",
     "scr": "fraud score",
     "stl": "settlement entry between two businesses",

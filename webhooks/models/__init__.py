@@ -3,17 +3,20 @@
 from .attempt import WebhookAttempt
 from .delivery import State, Trigger, WebhookDelivery
 from .endpoint import WebhookEndpoint
-from .health import EndpointHealth
+from .health import EndpointHealth, EndpointHour
 from .message import WebhookMessage
+from .replay import WebhookReplay
 from .secret import WebhookSecret
 
 __all__ = [
     "EndpointHealth",
+    "EndpointHour",
     "State",
     "Trigger",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookMessage",
+    "WebhookReplay",
     "WebhookSecret",
 ]

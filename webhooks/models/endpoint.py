@@ -62,6 +62,11 @@ class WebhookEndpoint(models.Model):
     disabled_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True, help_text="Gone for the merchant; its rows are purged later.")
     api_version = models.CharField(max_length=20, default=API_VERSION, help_text="The shape of data it was made for.")
+    payload_filter = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What data must be for the endpoint to be told; {} tells it everything. See webhooks/filtering.py.",
+    )
     timeout_s = models.PositiveSmallIntegerField(default=15)
     max_concurrency = models.PositiveSmallIntegerField(default=8)
     created_by = models.CharField(max_length=60, blank=True, help_text="key_… or user:12")
