@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_point_of_sale_keys"),
-        ("webhooks", "0001_initial"),
+        ("webhooks", "0002_pace"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ import incenta.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_point_of_sale_keys"),
-        ("webhooks", "0001_initial"),
+        ("webhooks", "0005_ed25519"),
     ]
 
     operations = [
