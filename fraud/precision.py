@@ -1,7 +1,6 @@
 """How often each signal was right, by what people decided: shown beside it, and proposed for muting where it is mostly wrong."""
 
 from dataclasses import dataclass
-from math import sqrt
 from threading import Lock
 from time import monotonic
 from typing import Final
@@ -9,7 +8,7 @@ from typing import Final
 from incenta.accounts.models import App
 from incenta.database import sql
 
-from . import book
+from . import book, wilson
 from .assessment import CERTAIN
 from .weights import signals
 
@@ -28,16 +27,6 @@ GROUP BY signal
 """
 
 
-def wilson(right: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share; (0, 1) of nothing."""
-    if not of:
-        return 0.0, 1.0
-    share = right / of
-    middle = share + z * z / (2 * of)
-    spread = z * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, (middle - spread) / (1 + z * z / of)), min(1.0, (middle + spread) / (1 + z * z / of))
-
-
 @dataclass(frozen=True, slots=True)
 class Precision:
     """The record of one signal in one app."""
@@ -54,7 +43,7 @@ class Precision:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson(self.right, self.reviewed)
+        return wilson.bounds(self.right, self.reviewed)
 
     @property
     def is_mostly_wrong(self) -> bool:

@@ -11,11 +11,10 @@ from incenta import clock
 from incenta.accounts.models import App
 from incenta.errors import NotFound
 
-from . import rules, subjects
+from . import rules, subjects, wilson
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
 from .models import Action, Stage, Subject
-from .precision import wilson
 from .scoring import Thresholds, decide, decide_later, judge
 from .weights import Weights, signals
 
@@ -245,5 +244,5 @@ def quality(cells: Mapping[str, int]) -> dict:
 def _share(right: int, of: int) -> dict | None:
     if not of:
         return None
-    low, high = wilson(right, of)
+    low, high = wilson.bounds(right, of)
     return {"share": round(right / of, 3), "low": round(low, 3), "high": round(high, 3), "right": right, "of": of}

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from math import sqrt
+
+from fraud import wilson
 
 from .playing import Outcome, Played
 
@@ -26,20 +27,11 @@ class Share:
 
     @property
     def low(self) -> float:
-        return wilson(self.hits, self.of)[0]
+        return wilson.bounds(self.hits, self.of)[0]
 
     @property
     def high(self) -> float:
-        return wilson(self.hits, self.of)[1]
-
-
-def wilson(hits: int, of: int, z: float = 1.959964) -> tuple[float, float]:
-    """The bounds between which the true share lies in 95 of 100 cases."""
-    if not of:
-        return 0.0, 1.0
-    share, square = hits / of, z * z
-    middle, spread = share + square / (2 * of), z * sqrt(share * (1 - share) / of + square / (4 * of * of))
-    return max(0.0, (middle - spread) / (1 + square / of)), min(1.0, (middle + spread) / (1 + square / of))
+        return wilson.bounds(self.hits, self.of)[1]
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from fraud import precision
+from fraud import precision, wilson
 from fraud.models import Case, Flag
-from fraud.precision import Precision, wilson
+from fraud.precision import Precision
 
 pytestmark = pytest.mark.django_db
 
@@ -56,4 +56,4 @@ def test_nothing_reviewed_says_nothing():
     ("right", "of", "low", "high"), [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (37, 41, 0.775, 0.961)]
 )
 def test_wilsons_interval(right, of, low, high):
-    assert [round(edge, 3) for edge in wilson(right, of)] == [low, high]
+    assert [round(edge, 3) for edge in wilson.bounds(right, of)] == [low, high]

@@ -6,7 +6,7 @@ import pytest
 
 from bench.scenarios import baselines, measuring
 from bench.scenarios.calls import Click, Context, Convert, Refer
-from bench.scenarios.measuring import Share, wilson
+from bench.scenarios.measuring import Share
 from bench.scenarios.playing import Outcome, Played
 from bench.scenarios.truth import Label, Truth
 from bench.scenarios.world import Config, Sealed
@@ -30,7 +30,7 @@ def played(*outcomes, coverage="C3"):
     [(0, 764, 0.0, 0.00500), (5, 100, 0.0215, 0.1118), (10, 10, 0.7225, 1.0), (0, 0, 0.0, 1.0)],
 )
 def test_wilson_bounds(hits, of, low, high):
-    assert wilson(hits, of) == pytest.approx((low, high), abs=1e-4)
+    assert (Share(hits, of).low, Share(hits, of).high) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_a_cheat_counts_who_is_held_within_a_day():
