@@ -122,6 +122,7 @@ class Pump:
                 body=job.body,
                 primary=primary,
                 others=others,
+                keys=job.keys(),
             )
             self.sent += 1
             result = judge(job, headers, await sender.post(job.url, job.body, headers, job.timeout_s))

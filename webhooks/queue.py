@@ -4,7 +4,7 @@ Every result is fenced: it counts only while the delivery is still leased for th
 so a worker that comes back from the dead cannot overwrite what another has done since.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from incenta.database import sql
 from incenta.encryption import decrypt
 
-from .models.secret import in_signing_order
+from .models.secret import WebhookSecret, in_signing_order
 
 GRACE_S = 15
 """How much longer a lease is than the longest that its request can take."""
@@ -37,15 +37,22 @@ class Job:
     reclaims: int
     url: str
     timeout_s: int
+    version: str
     body: bytes
     sealed: list[tuple[bool, str]]
     """The live secrets, oldest first: (is primary, encrypted)."""
+    sealed_keys: list[str] = field(default_factory=list)
+    """The live Ed25519 keys, oldest first, encrypted."""
 
     def secrets(self) -> list[str]:
         """In signing order. Raises ``InvalidToken`` where our keys do not open them, ``LookupError`` where there are none."""
         if not self.sealed:
             raise LookupError(f"{self.endpoint_id} has no live secret")
         return in_signing_order([(is_primary, _reveal(sealed)) for is_primary, sealed in self.sealed])
+
+    def keys(self) -> list[str]:
+        """The Ed25519 keys, newest first. Raises ``InvalidToken``."""
+        return [_reveal(sealed) for sealed in reversed(self.sealed_keys)]
 
 
 @dataclass
@@ -98,18 +105,20 @@ WITH room AS (
   UPDATE webhooks_webhookdelivery AS d SET state = 'leased', sends = sends + 1, lease = %(lease)s,
     lease_until = clock_timestamp() + make_interval(secs => due.timeout_s + {GRACE_S})
   FROM due WHERE d.id = due.id
-  RETURNING d.id, d.app_id, d.endpoint_id, d.message_id, d.type, d.trigger, d.sends, d.failures, d.reclaims, due.url, due.timeout_s
+  RETURNING d.id, d.app_id, d.endpoint_id, d.message_id, d.type, d.trigger, d.sends, d.failures, d.reclaims,
+    due.url, due.timeout_s, d.version
 ), attempt AS (
   INSERT INTO webhooks_webhookattempt (app_id, delivery_id, n, started_at, url)
   SELECT app_id, id, sends, clock_timestamp(), url FROM taken
 ), served AS (
   UPDATE webhooks_endpointhealth SET last_served_at = clock_timestamp() WHERE endpoint_id IN (SELECT endpoint_id FROM taken)
 )
-SELECT taken.*, m.body FROM taken JOIN webhooks_webhookmessage AS m ON m.id = taken.message_id
+SELECT taken.*, coalesce(b.body, m.body) FROM taken JOIN webhooks_webhookmessage AS m ON m.id = taken.message_id
+LEFT JOIN webhooks_webhookbody AS b ON b.message_id = m.id AND b.version = taken.version AND taken.version <> m.version
 """
 
 _SECRETS = """
-SELECT endpoint_id, is_primary, sealed FROM webhooks_webhooksecret
+SELECT endpoint_id, kind, is_primary, sealed FROM webhooks_webhooksecret
 WHERE endpoint_id = ANY(%(endpoints)s) AND (expires_at IS NULL OR expires_at > clock_timestamp()) ORDER BY created_at, id
 """
 
@@ -124,9 +133,16 @@ def claim(slots: int, lease: UUID) -> list[Job]:
         if not taken:
             return []
         sealed: dict[str, list[tuple[bool, str]]] = {}
-        for endpoint_id, is_primary, secret in sql.rows(_SECRETS, {"endpoints": list({row[2] for row in taken})}):
-            sealed.setdefault(endpoint_id, []).append((is_primary, secret))
-    return [Job(*row[:-1], body=bytes(row[-1]), sealed=sealed.get(row[2], [])) for row in taken]
+        keys: dict[str, list[str]] = {}
+        for endpoint_id, kind, is_primary, secret in sql.rows(_SECRETS, {"endpoints": list({row[2] for row in taken})}):
+            if kind == WebhookSecret.Kind.ED25519:
+                keys.setdefault(endpoint_id, []).append(secret)
+            else:
+                sealed.setdefault(endpoint_id, []).append((is_primary, secret))
+    return [
+        Job(*row[:-1], body=bytes(row[-1]), sealed=sealed.get(row[2], []), sealed_keys=keys.get(row[2], []))
+        for row in taken
+    ]
 
 
 # Health rows are locked in the order of their ids: two pumps that record at once must not wait for each other.

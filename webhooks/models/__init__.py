@@ -4,7 +4,7 @@ from .attempt import WebhookAttempt
 from .delivery import State, Trigger, WebhookDelivery
 from .endpoint import WebhookEndpoint
 from .health import EndpointHealth, EndpointHour
-from .message import WebhookMessage
+from .message import WebhookBody, WebhookMessage
 from .replay import WebhookReplay
 from .secret import WebhookSecret
 
@@ -14,6 +14,7 @@ __all__ = [
     "State",
     "Trigger",
     "WebhookAttempt",
+    "WebhookBody",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookMessage",

@@ -125,6 +125,13 @@ class WebhookDelivery(models.Model):
     )
     type = models.CharField(max_length=60, db_collation="C")
     trigger = models.CharField(max_length=6, choices=Trigger.choices, default=Trigger.AUTO, db_default=Trigger.AUTO)
+    version = models.CharField(
+        max_length=20,
+        default="1",
+        db_default="1",
+        db_collation="C",
+        help_text="The payload version that is sent. A replay keeps it: what carries one id is the same to the byte.",
+    )
     state = models.CharField(
         max_length=11, choices=State.choices, default=State.PENDING, db_default=State.PENDING, db_collation="C"
     )

@@ -1,4 +1,4 @@
-"""A message: the exact bytes that every subscribed endpoint is sent, frozen once when the event is fanned out."""
+"""A message: the exact bytes that subscribed endpoints are sent, frozen once a payload version when the event is fanned out."""
 
 from django.db import models
 
@@ -18,6 +18,9 @@ class WebhookMessage(models.Model):
     )
     type = models.CharField(max_length=60, db_collation="C")
     body = models.BinaryField()
+    version = models.CharField(
+        max_length=20, default="1", db_default="1", db_collation="C", help_text="The payload version that body is in."
+    )
     is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=models.functions.Now())
 
@@ -26,3 +29,20 @@ class WebhookMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class WebhookBody(models.Model):
+    """The bytes of a message in another payload version than the message's own, for the endpoints that are pinned to it.
+    The id is the message's whatever the version: it is one event."""
+
+    message = models.ForeignKey(
+        WebhookMessage, on_delete=models.CASCADE, related_name="bodies", db_constraint=False, db_index=False
+    )
+    version = models.CharField(max_length=20, db_collation="C")
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "version"], name="webhook_body_once_a_version")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} in version {self.version}"

@@ -34,7 +34,7 @@ class SecretManager(models.Manager.from_queryset(SecretQuerySet)):
 class WebhookSecret(models.Model):
     class Kind(models.TextChoices):
         HMAC = "hmac"
-        ED25519 = "ed25519", "Ed25519 key pair; signs v1a entries beside the HMAC secrets, at most one an endpoint"
+        ED25519 = "ed25519", "Ed25519 key pair; signs v1a entries beside the HMAC secrets"
 
     id = IdField(prefix="whs")
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="+")
