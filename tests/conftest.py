@@ -5,6 +5,9 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.db import connection
+
+from tests import template_database
 
 pytest_plugins = ["tests.needs", "tests.cast"]
 
@@ -12,6 +15,16 @@ pytest_plugins = ["tests.needs", "tests.cast"]
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the run itself, not a worker of pytest-xdist
         sys.modules[settings.SETTINGS_MODULE].stop_database_if_last()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix, django_db_use_migrations, django_db_blocker
+) -> None:
+    """Each worker copies a database in which the migrations have run, where the cluster is ours."""
+    if "EMBEDDED" in connection.settings_dict and django_db_use_migrations:
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = template_database.ensure()
 
 
 @pytest.fixture
