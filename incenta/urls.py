@@ -24,12 +24,15 @@ dashboard = [
     path("<app:app_id>/", include("fraud.dashboard.urls")),
     path("<app:app_id>/", include("incentives.dashboard.urls")),
     path("<app:app_id>/", include("marketplace.dashboard.urls")),
+    path("<app:app_id>/", include("webhooks.dashboard.urls")),
+    path("<app:app_id>/", include("incenta.api.dashboard.urls")),
 ]
 
 urlpatterns = [
     path("v1/", include(api)),
     path("api/v1/", include(api)),
     path("", include("referrals.links.urls")),
+    path("hooks/test/", include("webhooks.receiver_urls")),
     path("", include("incenta.health")),
     path("accounts/", include("allauth.urls")),
     path("dashboard/", include((dashboard, "dashboard"))),

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from django.conf import settings
 
-from . import retries, targets
+from . import receiver_address, retries, targets
 
 KEPT_BODY_BYTES = 16 * 1024
 BODY_WAIT_S = 2.0
@@ -112,6 +112,8 @@ class Sender:
     async def post(self, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Outcome:
         """Posts once; never raises for what the receiver or the network does."""
         started = time.perf_counter()
+        if receiver_address.app_id_at(url):
+            return await _hand_over(url, body, headers, started)
         outcome = Outcome()
         context = SimpleNamespace(reused=False)
         try:
@@ -133,6 +135,19 @@ class Sender:
             outcome.was_stale = context.reused and outcome.error in ("disconnected", "connection")
         outcome.ms = int((time.perf_counter() - started) * 1000)
         return outcome
+
+
+async def _hand_over(url: str, body: bytes, headers: dict[str, str], started: float) -> Outcome:
+    """To our own test receiver, without a request: no socket is opened, so its guard knows no exception."""
+    from .receiving import receive_in_thread
+
+    token = url.rpartition("/")[2]
+    status, text = await asyncio.to_thread(receive_in_thread, token, headers, body)
+    outcome = Outcome(status=status, headers={"Content-Type": "text/plain; charset=utf-8"}, body=text)
+    if not outcome.is_success:
+        outcome.error = "redirect" if 300 <= status < 400 else "status"
+    outcome.ms = int((time.perf_counter() - started) * 1000)
+    return outcome
 
 
 async def _read(response: _Response, outcome: Outcome) -> None:

@@ -1,16 +1,21 @@
 """Webhooks: endpoints with their secrets and health; messages, their deliveries, and each delivery's attempts."""
 
 from .attempt import WebhookAttempt
+from .count import PumpCount
 from .delivery import State, Trigger, WebhookDelivery
 from .endpoint import WebhookEndpoint
 from .health import EndpointHealth, EndpointHour
 from .message import WebhookBody, WebhookMessage
+from .receiver import HookReceiver, ReceivedHook
 from .replay import WebhookReplay
 from .secret import WebhookSecret
 
 __all__ = [
     "EndpointHealth",
     "EndpointHour",
+    "PumpCount",
+    "HookReceiver",
+    "ReceivedHook",
     "State",
     "Trigger",
     "WebhookAttempt",

@@ -14,7 +14,7 @@ from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.ids import IdField
 
-from .. import targets
+from .. import receiver_address, targets
 
 EVERYTHING = "*"
 MOST_ENDPOINTS = 50
@@ -193,6 +193,8 @@ class WebhookEndpoint(models.Model):
 
 
 def checked_url(url: str) -> str:
+    if receiver_address.app_id_at(url):
+        return url  # our own test receiver, which is reached without a request
     try:
         return targets.check(url, allows_private=settings.ALLOW_PRIVATE_WEBHOOKS)
     except targets.Refused as refusal:
