@@ -100,7 +100,9 @@ def paces(app: App | str, endpoints: Iterable[WebhookEndpoint]) -> dict[str, End
 
 
 def _pace(standing: tuple, measured: dict[datetime, tuple]) -> EndpointPace:
-    _, lane, breaker, open_until, failures, failing_since, success_at, failure_at, pending, since, held, present = standing
+    _, lane, breaker, open_until, failures, failing_since, success_at, failure_at, pending, since, held, present = (
+        standing
+    )
     quiet = (0, 0, [0] * (len(LATENCY_BOUNDS_MS) + 1))
     each = [(present - timedelta(hours=HOURS - 1 - n)) for n in range(HOURS)]
     figures = [measured.get(hour, quiet) for hour in each]

@@ -1,7 +1,5 @@
 """A delivery: one message on its way to one endpoint. The row is the queue and the schedule; ``webhooks/queue.py`` moves it."""
 
-from datetime import datetime
-
 from django.db import models
 from django.db.models.functions import Now
 
@@ -31,42 +29,7 @@ class Trigger(models.TextChoices):
     TEST = "test", "A test"
 
 
-MOST_REPLAYED = 10_000
-
-
 class DeliveryManager(models.Manager):
-    def replay_since(
-        self, endpoint: WebhookEndpoint, *, since: datetime, until: datetime | None = None, state: str = State.FAILED
-    ) -> int:
-        """Sends again, with the same ids, what was made for the endpoint in [since, until) and stands in ``state``.
-
-        Left out: messages that have since been delivered (unless those are asked for) and those that are on their way.
-        At most 10,000 at once, oldest first. Answers how many. Raises ``Conflict`` for a disabled endpoint.
-        """
-        endpoint_must_be_active(endpoint)
-        with transaction_joined():
-            message_ids = [
-                row[0]
-                for row in sql.rows(
-                    """
-                    SELECT message_id FROM webhooks_webhookdelivery AS d
-                    WHERE endpoint_id = %(endpoint)s AND state = %(state)s AND trigger <> 'test'
-                      AND created_at >= %(since)s AND created_at < %(until)s
-                      AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS o WHERE o.message_id = d.message_id
-                        AND o.endpoint_id = d.endpoint_id
-                        AND (o.state IN ('pending', 'leased', 'held') OR (o.state = 'delivered' AND %(state)s <> 'delivered')))
-                    GROUP BY message_id ORDER BY min(created_at) LIMIT %(most)s""",
-                    {
-                        "endpoint": endpoint.pk,
-                        "state": state,
-                        "since": since,
-                        "until": until or datetime.max.replace(tzinfo=since.tzinfo),
-                        "most": MOST_REPLAYED,
-                    },
-                )
-            ]
-            return self._send_again(endpoint, message_ids, Trigger.REPLAY)
-
     def send_test(self, endpoint: WebhookEndpoint, event_type: str) -> "WebhookDelivery":
         """Sends the catalogue's example of an event type through the real pipeline, once, without retries."""
         from .. import doorbell
@@ -93,20 +56,23 @@ class DeliveryManager(models.Manager):
         """What was held while the endpoint was disabled goes on its way."""
         return self.filter(endpoint=endpoint, state=State.HELD).update(state=State.PENDING, next_at=Now())
 
-    def _send_again(self, endpoint: WebhookEndpoint, message_ids: list[str], trigger: Trigger) -> int:
+    def send_again(
+        self, endpoint: WebhookEndpoint, messages: list[tuple[str, str]], trigger: Trigger, replay_id: str | None = None
+    ) -> list[str]:
+        """New deliveries of messages that exist, given as (id, payload version). Answers their ids."""
         from .. import doorbell
 
-        made = [{"id": new_id("dlv"), "message_id": message_id} for message_id in message_ids]
+        made = [{"id": new_id("dlv"), "message_id": id, "version": version} for id, version in messages]
         sql.execute(
             """
-            INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, trigger)
-            SELECT r.id, m.app_id, m.id, %(endpoint)s, m.type, %(trigger)s
-            FROM json_to_recordset(%(rows)s::json) AS r(id text, message_id text)
+            INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, trigger, version, replay_id)
+            SELECT r.id, m.app_id, m.id, %(endpoint)s, m.type, %(trigger)s, r.version, %(replay)s
+            FROM json_to_recordset(%(rows)s::json) AS r(id text, message_id text, version text)
             JOIN webhooks_webhookmessage AS m ON m.id = r.message_id""",
-            {"endpoint": endpoint.pk, "trigger": str(trigger), "rows": sql.as_rows(made)},
+            {"endpoint": endpoint.pk, "trigger": str(trigger), "replay": replay_id, "rows": sql.as_rows(made)},
         )
         doorbell.ring_on_commit()
-        return len(made)
+        return [row["id"] for row in made]
 
 
 class WebhookDelivery(models.Model):
@@ -145,6 +111,9 @@ class WebhookDelivery(models.Model):
         default=0, db_default=0, help_text="Times that a worker died or failed under it."
     )
     next_at = models.DateTimeField(db_default=Now())
+    replay = models.ForeignKey(
+        "WebhookReplay", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     lease = models.UUIDField(null=True, help_text="The pump that holds it.")
     lease_until = models.DateTimeField(null=True)
     last_status = models.IntegerField(null=True)
@@ -162,12 +131,28 @@ class WebhookDelivery(models.Model):
                 condition=models.Q(trigger="auto"),
                 name="webhook_delivery_once_an_event",
             ),
+            models.UniqueConstraint(
+                fields=["app", "replay", "message"],
+                condition=models.Q(replay__isnull=False),
+                name="webhook_delivery_once_a_replay",
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["endpoint", "next_at"], condition=models.Q(state="pending"), name="webhook_delivery_due"
             ),
+            models.Index(
+                # first tries go before retries, and must be found though a hundred thousand of those are due
+                fields=["endpoint", "next_at"],
+                condition=models.Q(state="pending", failures=0),
+                name="webhook_delivery_first",
+            ),
             models.Index(fields=["endpoint"], condition=models.Q(state="leased"), name="webhook_delivery_leased"),
+            models.Index(
+                fields=["endpoint", "state", "done_at"],
+                condition=models.Q(state__in=["failed", "held", "quarantined"]),
+                name="webhook_delivery_aside",
+            ),
             models.Index(fields=["lease_until"], condition=models.Q(state="leased"), name="webhook_delivery_expiry"),
             models.Index(fields=["endpoint", "created_at", "id"], name="webhook_delivery_log"),
             models.Index(fields=["created_at"], name="webhook_delivery_age"),
@@ -196,10 +181,8 @@ class WebhookDelivery(models.Model):
                 doorbell.ring_on_commit()
                 self.refresh_from_db()
                 return self
-            WebhookDelivery.objects._send_again(endpoint, [self.message_id], Trigger.MANUAL)
-            return WebhookDelivery.objects.filter(message_id=self.message_id, endpoint=endpoint).latest(
-                "created_at", "id"
-            )
+            [again] = WebhookDelivery.objects.send_again(endpoint, [(self.message_id, self.version)], Trigger.MANUAL)
+            return WebhookDelivery.objects.get(pk=again)
 
 
 def endpoint_must_be_active(endpoint: WebhookEndpoint) -> None:
