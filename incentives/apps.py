@@ -11,7 +11,8 @@ class IncentivesConfig(AppConfig):
 
         from fraud import subjects
 
-        from . import fraud_subjects, ledger
+        from . import fraud_subjects, ledger, people
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
+        people.tell()

@@ -42,7 +42,7 @@ from .kinds import (
     VOID,
     VOIDED,
 )
-from .locking import holds, lock, transfers
+from .locking import holds, lock, transfers, welcome_with
 from .refusals import (
     BalanceTooLarge,
     HoldClosed,
@@ -106,4 +106,5 @@ __all__ = [
     "verify",
     "verify_with",
     "void",
+    "welcome_with",
 ]

@@ -1,11 +1,12 @@
 """Locking wallets, and reading what may only be read once they are locked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from django.db import connection
 
 from incenta import clock
+from incenta.accounts import people
 from incenta.ids import new_id
 
 from . import statements
@@ -14,6 +15,15 @@ from .wallets import Wallets
 
 if TYPE_CHECKING:
     from incenta.accounts.models import App
+
+_welcomes: list[Callable[["App", str, dict], None]] = []
+
+
+def welcome_with(welcome: Callable[["App", str, dict], None]) -> None:
+    """Has a room above told of each new wallet whose owner was here before and was erased: app, user id, and what his tombstone says
+    is used up. In the transaction that makes the wallet, while nobody else can see it."""
+    if welcome not in _welcomes:
+        _welcomes.append(welcome)
 
 
 def lock(app: "App", user_ids: Iterable[str], *, create: bool = True) -> Wallets:
@@ -29,7 +39,10 @@ def lock(app: "App", user_ids: Iterable[str], *, create: bool = True) -> Wallets
     may_owe = app.allows_negative_points
     found = statements.locked_wallets(app.id, wanted, may_owe, only_if_all=create)
     if create and len(found) < len(wanted):
-        statements.create_wallets(app.id, [new_id("wal") for _ in wanted], wanted, clock.now(app))
+        ids, stones = [new_id("wal") for _ in wanted], [people.tombstone_key(app, user_id) for user_id in wanted]
+        for user_id, used_up in statements.create_wallets(app.id, ids, wanted, stones, clock.now(app)):
+            for welcome in _welcomes:
+                welcome(app, user_id, used_up)
         found = statements.locked_wallets(app.id, wanted, may_owe, only_if_all=False)
     return Wallets(app.id, clock.now(app), found)
 

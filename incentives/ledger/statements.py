@@ -34,13 +34,17 @@ WHERE app_id = %(app)s AND user_id = ANY(%(users)s)
   AND (SELECT count(*) FROM incentives_wallet WHERE app_id = %(app)s AND user_id = ANY(%(users)s)) = cardinality(%(users)s::text[])
 ORDER BY id FOR UPDATE"""
 
+# Tells which of the new owners was here before and was erased: who comes back is no newcomer (see ledger.welcome_with).
 CREATE = """
+WITH made AS (
 INSERT INTO incentives_wallet (id, app_id, user_id, seq, xp, coins, tokens, xp_held, coins_held, tokens_held,
     xp_dated, coins_dated, tokens_dated, money, may_owe, created_at)
 SELECT id, %(app)s::text, user_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', false, %(now)s::timestamptz
 FROM unnest(%(ids)s::text[], %(users)s::text[]) AS new (id, user_id)
 ORDER BY user_id COLLATE "C"
-ON CONFLICT (app_id, user_id) DO NOTHING"""
+ON CONFLICT (app_id, user_id) DO NOTHING RETURNING user_id)
+SELECT made.user_id, t.used_up FROM made JOIN unnest(%(users)s::text[], %(stones)s::bytea[]) AS asked (user_id, stone) USING (user_id)
+JOIN accounts_tombstone t ON t.app_id = %(app)s AND t.key = asked.stone"""
 
 WRITE = """
 ledger_transfers AS (
@@ -117,8 +121,12 @@ def locked_wallets(app_id: str, user_ids: list[str], may_owe: bool, *, only_if_a
     return [_wallet(row, may_owe) for row in found]
 
 
-def create_wallets(app_id: str, ids: list[str], user_ids: list[str], now: datetime) -> None:
-    sql.execute(CREATE, {"app": app_id, "ids": ids, "users": user_ids, "now": now})
+def create_wallets(
+    app_id: str, ids: list[str], user_ids: list[str], stones: list[bytes], now: datetime
+) -> list[tuple[str, dict]]:
+    """Answers who of them was here before and was erased, with what his tombstone says."""
+    made = sql.rows(CREATE, {"app": app_id, "ids": ids, "users": user_ids, "stones": stones, "now": now})
+    return [(user_id, _parsed(used_up)) for user_id, used_up in made]
 
 
 def _wallet(row: tuple, may_owe: bool) -> WalletState:

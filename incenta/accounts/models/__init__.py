@@ -6,6 +6,7 @@ from .membership import Membership, Role
 from .merchant import Merchant
 from .participant import Participant
 from .plan import Plan
+from .tombstone import Tombstone
 from .user import User
 
-__all__ = ["ApiKey", "App", "Membership", "Merchant", "Participant", "Plan", "Role", "User"]
+__all__ = ["ApiKey", "App", "Membership", "Merchant", "Participant", "Plan", "Role", "Tombstone", "User"]

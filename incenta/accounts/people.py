@@ -1,0 +1,232 @@
+"""One person's data: everything that is held, and erasing it with the books still balanced.
+
+Each room tells what it holds of a person by a list of :class:`Holding`; this page reads them all out, or takes the name off them.
+Erasing gives the rows another name, ``former-member-…``, which leads to nobody: no amount moves, so every sum stays as it was. What
+is only personal (mailbox, addresses, what a browser showed) is deleted. A tombstone stays, a keyed hash, so that whoever comes back
+under the old id is not a new customer again.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Field, JSONField, Model, Q
+from django.db.models.expressions import Case, F, Value, When
+
+from incenta import clock, codes
+from incenta.database import sql
+from incenta.errors import NotFound
+
+from .models import App, Tombstone
+
+FORMER_MEMBER = "former-member-"
+BATCH = 500
+PERSONAL = frozenset(("metadata", "email", "username", "phone", "ip", "context", "referrerEmail", "referrerUsername"))
+"""Keys of JSON whose values are of the person and of no sum."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one table holds of a person.
+
+    ``noun`` is its name in an export; ``people`` are the columns with the client's id for somebody; ``subject``, a column with the id
+    of another noun of his, for tables that name no user. ``named_in`` are JSON columns in which his id or code may stand;
+    ``blanked`` says what personal columns become; ``is_deleted``: the whole row is personal; ``is_told``: it is in the export, without
+    the columns of ``untold``.
+    """
+
+    noun: str
+    model: type[Model]
+    people: tuple[str, ...] = ()
+    subject: str | None = None
+    named_in: tuple[str, ...] = ()
+    blanked: Mapping[str, object] = field(default_factory=dict)
+    is_deleted: bool = False
+    is_told: bool = True
+    untold: frozenset[str] = frozenset()
+
+    def of(self, app: App, user_id: str, subjects: Sequence[str] = ()):
+        """The rows, whatever ``default_manager`` hides."""
+        asked = Q()
+        for column in self.people:
+            asked |= Q(**{column: user_id})
+        if self.subject:
+            asked |= Q(**{f"{self.subject}__in": [*subjects, user_id]})
+        return self.model._base_manager.filter(asked, app=app)
+
+
+@dataclass
+class Person:
+    """Somebody who is being erased."""
+
+    app: App
+    user_id: str
+    name: str
+    """What he is called from now on."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """What else must be replaced where it is named: his codes, old to new."""
+    subjects: list[str] = field(default_factory=list)
+    """Ids of the nouns that are his."""
+    used_up: dict = field(default_factory=dict)
+
+
+_holdings: list[Holding] = []
+_firsts: list[Callable[[Person], None]] = []
+_lasts: list[Callable[[Person], None]] = []
+
+
+def hold(
+    *holdings: Holding,
+    first: Callable[[Person], None] | None = None,
+    last: Callable[[Person], None] | None = None,
+) -> None:
+    """A room tells what it holds. ``first`` runs before anything changes (to lock, and to note what must be known later), ``last``
+    when every row has its new name; both in the transaction. Called from ``AppConfig.ready``."""
+    _holdings.extend(holdings)
+    if first:
+        _firsts.append(first)
+    if last:
+        _lasts.append(last)
+
+
+def holdings() -> tuple[Holding, ...]:
+    return tuple(_holdings)
+
+
+@lru_cache(maxsize=1024)
+def _secret(app_id: str, secret: str) -> bytes:
+    return hashlib.blake2b(f"tombstone\n{app_id}".encode(), key=secret.encode()[:64], digest_size=32).digest()
+
+
+def tombstone_key(app: App, user_id: str) -> bytes:
+    """What a tombstone keeps of an id: its HMAC under a key of the app and the installation."""
+    secret = _secret(app.pk, settings.FRAUD_SECRET or settings.SECRET_KEY)
+    return hmac.digest(secret, user_id.encode("utf-8", "surrogatepass"), "sha256")
+
+
+def export(app: App, user_id: str) -> dict[str, Any]:
+    """Everything held of a person: ``{"userId", "exportedAt", "data": {noun: [row, …]}}``, rows as they are stored, in the order of
+    their making. Raises ``NotFound`` ``user_not_found`` where nothing is held."""
+    data: dict[str, list[dict]] = {}
+    subjects: list[str] = []
+    for holding in _holdings:
+        rows = list(holding.of(app, user_id, subjects).order_by("pk"))
+        subjects += _ids(holding, rows)
+        if rows and holding.is_told:
+            data.setdefault(holding.noun, []).extend(_told(holding, row) for row in rows)
+    if not data:
+        raise _not_found()
+    return {"userId": user_id, "exportedAt": clock.iso(clock.now(app)), "data": data}
+
+
+def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
+    """Takes a person's name off everything, in one transaction; amounts, counts and sums stay.
+
+    Answers ``{"userId": "former-member-…", "erasedAt", "records": {noun: rows}}``; the new name is told this once, so that what is
+    still owed can be settled. Raises ``NotFound`` ``user_not_found`` where nothing is held (any more).
+    """
+    with sql.transaction_joined():
+        person = Person(app, user_id, FORMER_MEMBER + codes.random_part(12).lower())
+        for first in _firsts:
+            first(person)
+        records: dict[str, int] = {}
+        for holding in _holdings:
+            rows = list(holding.of(app, user_id, person.subjects).order_by("pk"))
+            person.subjects += _ids(holding, rows)
+            if not rows:
+                continue
+            records[holding.noun] = records.get(holding.noun, 0) + len(rows)
+            if holding.is_deleted:
+                holding.of(app, user_id, person.subjects).delete()
+            else:
+                _rename(holding, person, rows)
+        if not records:
+            raise _not_found()
+        for last in _lasts:
+            last(person)
+        now = clock.now(app)
+        Tombstone.objects.update_or_create(
+            app=app,
+            key=tombstone_key(app, user_id),
+            defaults={"used_up": person.used_up, "records": records, "erased_by": by[:60], "erased_at": now},
+        )
+        return {"userId": person.name, "erasedAt": clock.iso(now), "records": records}
+
+
+def tombstone_of(app: App, user_id: str) -> Tombstone | None:
+    """The tombstone of whoever had this id before, if it was erased."""
+    return Tombstone.objects.filter(app=app, key=tombstone_key(app, user_id)).first()
+
+
+# --- one table --------------------------------------------------------------------------------------------------------
+def _ids(holding: Holding, rows: Sequence[Model]) -> list[str]:
+    return [row.pk for row in rows if isinstance(row.pk, str) and holding.people]
+
+
+def _rename(holding: Holding, person: Person, rows: Sequence[Model]) -> None:
+    changes: dict[str, Any] = dict(holding.blanked)
+    for column in holding.people:
+        changes[column] = Case(When(**{column: person.user_id}, then=Value(person.name)), default=F(column))
+    found = holding.of(person.app, person.user_id, person.subjects)
+    if holding.named_in:
+        for row in rows:
+            for name in holding.named_in:
+                setattr(row, name, _renamed(getattr(row, name), person))
+        holding.model._base_manager.bulk_update(rows, holding.named_in, batch_size=BATCH)
+    if changes:
+        found.update(**changes)
+
+
+def _renamed(value: Any, person: Person, key: str = "") -> Any:
+    """JSON with the person's id and codes replaced, where a value is one of them, and what is personal left out."""
+    if isinstance(value, dict):
+        return {
+            name: (type(each)() if isinstance(each, dict | list) else None)
+            if name in PERSONAL
+            else _renamed(each, person, name)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_renamed(each, person, key) for each in value]
+    if isinstance(value, str):
+        if value == person.user_id and _names_people(key):
+            return person.name
+        return person.renamed.get(value, value)
+    return value
+
+
+def _names_people(key: str) -> bool:
+    """Whether a JSON key holds ids of people: an id may be the word ``5`` or ``USD``, which elsewhere means something else."""
+    lowered = key.lower().replace("_", "")
+    return any(
+        word in lowered for word in ("user", "refer", "member", "person", "people", "account", "upline", "companion")
+    )
+
+
+def _told(holding: Holding, row: Model) -> dict[str, Any]:
+    return {
+        _camel(column.attname): _plain(column, getattr(row, column.attname))
+        for column in row._meta.concrete_fields
+        if column.attname not in holding.untold and column.attname not in ("app_id", "request_hash")
+    }
+
+
+def _plain(column: Field, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str | list | dict) or isinstance(column, JSONField):
+        return value
+    if hasattr(value, "isoformat"):
+        return clock.iso(value) if hasattr(value, "hour") else value.isoformat()
+    return str(value)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _not_found() -> NotFound:
+    return NotFound("user_not_found", "Nothing is held of this user.")
