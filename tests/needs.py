@@ -22,6 +22,12 @@ def find_redis_server() -> str | None:
     return shutil.which("redis-server")
 
 
+def find_rabbitmq() -> str | None:
+    """The server's own program: the one on the path wants to be another user, and is for the system's only node."""
+    program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    return program if os.path.exists(program) else None
+
+
 def find_node() -> str | None:
     return shutil.which("node")
 
@@ -29,6 +35,7 @@ def find_node() -> str | None:
 NEEDS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "browser": ("Chromium", cache(find_chromium)),
     "redis": ("Redis", cache(find_redis_server)),
+    "rabbitmq": ("RabbitMQ", cache(find_rabbitmq)),
     "node": ("Node", cache(find_node)),
 }
 """Marker -> what it needs, and how to find it."""

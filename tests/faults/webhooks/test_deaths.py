@@ -1,0 +1,56 @@
+"""Processes and the database die while thousands of deliveries are pending: nothing is lost, failed or wrongly signed."""
+
+import pytest
+
+from tests.faults.installation import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(400)]
+
+
+def test_what_was_rolled_back_is_never_sent(site):
+    """Row 1."""
+    site.endpoints()
+    kept, dropped = site.inside.mixed(app=site.app, count=1000)
+    site.inside.dispatch()
+    site.pump()
+    site.until_done()
+
+    found = site.check(set(kept), duplicates=0)
+    assert found["requests"] == 500
+    assert not {one.id for one in site.heard()} & set(dropped)
+
+
+def test_the_database_is_restarted_three_times_at_once(site):
+    """Row 6: ``-m immediate``, with requests out and results on their way in."""
+    site.endpoints(10, max_concurrency=16)
+    events = site.happen(150)
+    site.rules({path: {"delay_ms": 20} for path in site.known})
+    site.pump("--slots", "64")
+    for place in range(1, 4):
+        until(lambda place=place: site.heard_count() >= 300 * place, f"a fifth more is sent ({place})")
+        site.shoot_database()
+    site.until_done()
+
+    site.check(events)
+
+
+def test_a_connection_is_cut_while_results_are_recorded(site):
+    """Row 6: over and over, in the middle of whatever the session was doing."""
+    site.endpoints(10, max_concurrency=16)
+    events = site.happen(60)
+    site.rules({path: {"delay_ms": 20} for path in site.known})
+    site.pump("--slots", "64")
+    cut = 0
+    while site.states().keys() != {"delivered"}:
+        cut += len(
+            site.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' "
+                "AND query LIKE '%%webhooks_webhookattempt%%'"
+            )
+        )
+        if cut >= 30:
+            break
+    site.until_done()
+
+    assert cut > 0
+    site.check(events)
