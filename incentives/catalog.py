@@ -12,6 +12,7 @@ from incenta.errors import InvalidInput, NotFound
 
 from .models import Item, ItemCode, ItemRedemption, ItemStock
 from .models.catalog import CodeSource
+from .redemption_risk import HOLD_REASONS
 
 UNLIMITED = -1
 CODES = CodePool("incentives_itemcode", "item_id", given="incentives_itemredemption", given_by="app_id")
@@ -138,7 +139,9 @@ def redemption_face(redemption: ItemRedemption) -> dict:
         "itemId": redemption.item_id,
         "itemName": redemption.item.name,
         "status": redemption.status,
-        "code": redemption.code,
+        "code": None if redemption.is_held else redemption.code,
+        "riskScore": redemption.risk_score,
+        "holdReasons": HOLD_REASONS if redemption.is_held else [],
         "coinCost": redemption.coin_cost,
         "tokenCost": redemption.token_cost,
         "redeemedAt": clock.iso(redemption.redeemed_at),

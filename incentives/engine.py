@@ -158,6 +158,8 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
         **reached(given, state.level, book.level_of(before.xp)),
         "streak": state.streak,
     }
+    if state.risk_score is not None:
+        outcome["riskScore"] = state.risk_score
     if withheld:
         outcome["withheld"] = {"xp": rule.xp, "coins": rule.coins, "tokens": rule.tokens}
     row = {
@@ -263,6 +265,7 @@ def face(
         if refused
         else None,
         "withheld": outcome.get("withheld"),
+        "riskScore": outcome.get("riskScore"),
         "idempotentReplay": replayed,
     }
 

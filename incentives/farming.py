@@ -25,9 +25,10 @@ from incenta.database import sql
 from incenta.ids import new_id
 
 from . import book as rulebook
-from . import earning_patterns, withholding
+from . import earning_patterns, redemption_review, withholding
 from .earning_patterns import Done, Earning
 from .models import Activity, FarmingPlace
+from .redemption_risk import CLEARED_FOR, SPEAKS_AT, WINDOW, Look
 
 logger = logging.getLogger("incenta.fraud")
 
@@ -37,13 +38,8 @@ MOST_STEPS = 20
 USERS_AT_ONCE = 50
 MOST_OF_ACTION = 1_000
 """Events of one user and action that are read, the newest."""
-WINDOW = timedelta(days=7)
 OVERLAP = timedelta(minutes=1)
 """Ids are made before their transactions commit: what may have come late is looked at again."""
-SPEAKS_AT = 20
-"""The score from which there is something to review: one signal that speaks in full."""
-CLEARED_FOR = timedelta(days=30)
-"""How long what an analyst called honest does not speak against the same user again."""
 FUNNEL_WITHIN = timedelta(hours=24)
 MOST_REDEMPTIONS = 500
 REDEEMED_WITHIN = timedelta(days=7)
@@ -267,6 +263,8 @@ def judge(app: App, user_id: str, found: dict, *, case_key: str = "") -> bool:
         )
         if action == Action.HOLD:
             person_holds.place(app, person_holds.case_of(app, [user_id]))
+        of_redemptions = Look(assessment, action, facts, thresholds, weights.version, now, Stage.DAY)
+        redemption_review.judge_pending(app, user_id, of_redemptions, since=now - WINDOW, case_key=case_key)
         return True
 
 

@@ -14,6 +14,7 @@ from incenta.money import COIN, TOKEN, XP
 
 from . import ledger, withholding
 from .models import Activity
+from .redemption_review import Catalog, Redemptions, shelve
 from .withholding import ASSETS, Moved, Suspected
 
 WORDS = {XP: "XP", COIN: "coins", TOKEN: "tokens"}
@@ -207,6 +208,8 @@ USERS, EVENTS = Users(), Events()
 def register() -> None:
     subjects.register(Subject.USER, USERS)
     subjects.register(Subject.EVENT, EVENTS)
+    shelve(Catalog())
+    subjects.register(Subject.REDEMPTION, Redemptions())
 
 
 def _by_case(app: App, ids: Sequence[str]) -> dict[str, list[str]]:

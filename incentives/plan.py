@@ -29,7 +29,9 @@ _READ = """
 SELECT
   (SELECT version FROM incentives_rulebook WHERE app_id = %(app_id)s),
   (SELECT json_agg(json_build_array(user_id, level, paid_levels, badges, milestones, events, conversions, coins_earned, streak,
-      longest_streak, streak_day, freezes, timezone, on_hold))
+      longest_streak, streak_day, freezes, timezone, on_hold,
+      CASE WHEN on_hold THEN (SELECT f.score FROM fraud_score f
+        WHERE f.app_id = %(app_id)s AND f.subject_id = user_id AND f.subject_type = 'USER' ORDER BY f.id DESC LIMIT 1) END))
     FROM incentives_standing WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])),
   (SELECT json_agg(json_build_array(user_id, action_key, rewarded, last_at))
     FROM incentives_actiontally WHERE app_id = %(app_id)s AND user_id = ANY((SELECT %(users)s::text[])::text[])
@@ -204,6 +206,7 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
         freezes,
         zone,
         held,
+        risk_score,
     ) in row[1] or ():
         states[user_id] = State(
             wallets[user_id].available(XP),
@@ -220,6 +223,7 @@ def read(app: App, wallets: ledger.Wallets, users: Sequence[str], asked: Asked =
             set(badges),
             set(milestones),
             on_hold=held,
+            risk_score=risk_score,
         )
         # a row may be there for the user's settings alone
         states[user_id].is_new = not (count or conversions or coins or badges or states[user_id].xp)

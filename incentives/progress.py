@@ -44,6 +44,8 @@ class State:
     is_new: bool = False
     on_hold: bool = False
     """In review: what is done counts, and gives nothing until the review has ended."""
+    risk_score: int | None = None
+    """Of who is in review, at the newest look at how he earns."""
 
     def measures(self) -> Measures:
         """Who is new has not even 0 XP yet, and so reaches a level that begins there by the first thing done."""

@@ -9,9 +9,12 @@ class MarketplaceConfig(AppConfig):
     def ready(self) -> None:
         from incentives import ledger
         from incentives.explaining import explain_with
+        from incentives.redemption_review import shelve
 
         from . import settlement
         from .redemptions import explain
+        from .review_shelf import Market
 
         explain_with("rdm", explain)
+        shelve(Market())
         ledger.verify_with(settlement.verify)

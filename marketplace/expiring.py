@@ -45,7 +45,7 @@ def expire_all() -> int:
 def expire(app: App) -> int:
     """Expires what is due in one app, in batches that may be killed and repeated. Answers how many redemptions."""
     expired = 0
-    waits = Redemption.objects.filter(app=app, status=RedemptionStatus.PENDING)
+    waits = Redemption.objects.filter(app=app, status=RedemptionStatus.PENDING, held_at=None)
     after: tuple[datetime, str] | None = None
     while True:
         due = waits.filter(expires_at__lte=clock.now(app)).order_by("expires_at", "pk")

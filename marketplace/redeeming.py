@@ -12,7 +12,7 @@ from incenta.database import sql
 from incenta.errors import Conflict, NotFound, Overtaken
 from incenta.ids import new_id
 from incenta.money import COIN, TOKEN, XP
-from incentives import ledger
+from incentives import ledger, redemption_risk
 
 from . import offers, redemptions
 from .listings import CODES
@@ -36,13 +36,14 @@ WITH stock AS (
 ), redemption AS (
   INSERT INTO marketplace_redemption (id, app_id, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
     promotion_id, code, code_key, took_stock, coin_transfer_id, token_transfer_id, owed_minor, currency, on_expiry,
-    order_reference, reason, settled_by, redeemed_at, expires_at)
+    order_reference, reason, settled_by, redeemed_at, expires_at, risk_score, held_at)
   SELECT id, %(app_id)s::text, business_app_id, listing_id, user_id, status, coin_cost, token_cost,
     promotion_id, code, code_key, took_stock, coin_transfer_id, token_transfer_id, owed_minor, currency, on_expiry,
-    '', '', '', redeemed_at, expires_at
+    '', '', '', redeemed_at, expires_at, risk_score, held_at
   FROM json_to_recordset(%(redemption)s::json) AS r(id text, business_app_id text, listing_id text, user_id text, status text,
     coin_cost bigint, token_cost bigint, promotion_id text, code text, code_key text, took_stock bool, coin_transfer_id text,
-    token_transfer_id text, owed_minor bigint, currency text, on_expiry text, redeemed_at timestamptz, expires_at timestamptz)
+    token_transfer_id text, owed_minor bigint, currency text, on_expiry text, redeemed_at timestamptz, expires_at timestamptz,
+    risk_score smallint, held_at timestamptz)
   -- asked here, once the wallet is locked: whoever puts the user on hold waits for it too
   WHERE NOT EXISTS (SELECT FROM incentives_standing s WHERE s.app_id = %(app_id)s::text AND s.user_id = r.user_id AND s.on_hold)
     AND (NOT %(limited)s OR EXISTS (SELECT FROM stock))
@@ -61,7 +62,8 @@ def owed(coins: int, tokens: int, *, coin_rate: Decimal, token_rate: Decimal, cu
 
 
 def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
-    """Spends a user's points on a listing; answers ``{redemptionId, status, discountCode, balances, …}``.
+    """Spends a user's points on a listing; answers ``{redemptionId, status, discountCode, balances, …}``. The code of what is held for
+    review is good once it is released.
 
     Raises ``NotFound`` ``listing_not_found``; ``Conflict`` ``marketplace_not_joined``, ``business_not_verified``,
     ``listing_not_published``, ``listing_not_started``, ``listing_ended``, ``listing_not_available``, ``user_limit``,
@@ -98,6 +100,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             code, code_key = taken
         else:
             raise _out_of_stock()
+        risk = redemption_risk.look(app, user_id, now)
         is_own = business_app_id == app.pk  # nothing is owed between an app and itself
         owed_minor = 0 if is_own else owed(
             coins, tokens, coin_rate=coin_rate, token_rate=token_rate, currency=currency
@@ -121,6 +124,8 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             "on_expiry": on_expiry,
             "redeemed_at": now,
             "expires_at": now + timedelta(days=valid_days) if valid_days else None,
+            "risk_score": risk.score,
+            "held_at": now if risk.is_held else None,
         }
         shown_business = dict(zip(("id", "name", "url"), business, strict=True))
         told = redemptions.events_of(
@@ -140,6 +145,7 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             | events.as_rows(told)
         )
         events.nudge()
+        redemption_risk.keep(app, risk, [redemption_risk.Spent(redemption_id, user_id, coins, tokens)])
         wallet = wallets[user_id]
         return {
             "redemptionId": redemption_id,
@@ -147,6 +153,8 @@ def redeem(app: App, *, user_id: str, listing_id: str, actor: str = "") -> dict:
             "userId": user_id,
             "status": RedemptionStatus.PENDING.value,
             "discountCode": code,
+            "riskScore": risk.score,
+            "holdReasons": redemption_risk.HOLD_REASONS if risk.is_held else [],
             "coinCost": coins,
             "tokenCost": tokens,
             "balances": {

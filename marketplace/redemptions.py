@@ -10,6 +10,8 @@ from incenta.database import sql
 from incenta.errors import Conflict, Forbidden, NotFound
 from incenta.ids import new_id
 from incentives import ledger
+from incentives.redeeming import on_hold
+from incentives.redemption_risk import HOLD_REASONS
 
 from .models import ExpiryPolicy, ListingStock, Redemption, RedemptionStatus, SettlementEntry
 
@@ -82,7 +84,7 @@ def _not_found() -> NotFound:
 
 def is_usable(redemption: Redemption) -> bool:
     """Whether its code can be used now, by the clock of the app that issued it."""
-    return redemption.status == RedemptionStatus.PENDING and not _is_over(redemption)
+    return redemption.status == RedemptionStatus.PENDING and not redemption.is_held and not _is_over(redemption)
 
 
 def _is_over(redemption: Redemption) -> bool:
@@ -97,7 +99,7 @@ def fulfil(
     refused.
 
     Raises ``NotFound`` ``redemption_not_found``; ``Forbidden`` ``not_the_business`` to the issuer; ``Conflict``
-    ``redemption_cancelled``, ``redemption_expired``, ``already_fulfilled``.
+    ``redemption_cancelled``, ``redemption_expired``, ``already_fulfilled``, ``redemption_on_hold`` while the issuer reviews it.
     """
     with sql.transaction_joined():
         redemption = _locked(app, redemption_id)
@@ -116,6 +118,8 @@ def fulfil(
             )
         if redemption.status == RedemptionStatus.CANCELLED:
             raise _cancelled()
+        if redemption.is_held:
+            raise on_hold()
         if redemption.status == RedemptionStatus.EXPIRED or _is_over(redemption):
             raise _expired(redemption)
         redemption.status, redemption.settled_by = RedemptionStatus.FULFILLED, BUSINESS
@@ -142,14 +146,14 @@ def cancel(app: App, redemption_id: str, *, reason: str = "", actor: str = "") -
             return redemption
         if redemption.status == RedemptionStatus.FULFILLED:
             raise Conflict("redemption_fulfilled", "This redemption was honoured, and can no longer be cancelled.")
-        if redemption.status == RedemptionStatus.EXPIRED or _is_over(redemption):
+        if redemption.status == RedemptionStatus.EXPIRED or (_is_over(redemption) and not redemption.is_held):
             raise _expired(redemption)
         _end(redemption.app, wallets, [redemption], RedemptionStatus.CANCELLED, by=app, reason=reason, actor=actor)
     return redemption
 
 
 def expire(issuer: App, ids: list[tuple[str, str]]) -> int:
-    """Ends those of these (id, user) of one issuer whose time has come and that nobody used. Answers how many.
+    """Ends those of these (id, user) of one issuer whose time has come and that nobody used; what is in review waits. Answers how many.
 
     One transaction; what somebody else settles at the moment is left to the next round.
     """
@@ -162,6 +166,7 @@ def expire(issuer: App, ids: list[tuple[str, str]]) -> int:
                 app=issuer,
                 pk__in=[id for id, _ in ids],
                 status=RedemptionStatus.PENDING,
+                held_at=None,
                 expires_at__lte=clock.now(issuer),
             )
             .order_by("pk")
@@ -349,7 +354,7 @@ def _business(redemption: Redemption) -> dict:
 
 
 def face(redemption: Redemption, app: App) -> dict:
-    """As one of its parties sees it: the user's id is the issuer's alone."""
+    """As one of its parties sees it: the user's id and what the issuer thinks of him are the issuer's alone."""
     shown = {
         "id": redemption.pk,
         "role": "issuer" if redemption.app_id == app.pk else "business",
@@ -365,6 +370,7 @@ def face(redemption: Redemption, app: App) -> dict:
         "orderReference": redemption.order_reference or None,
         "reason": redemption.reason or None,
         "settledBy": redemption.settled_by or None,
+        "holdReasons": HOLD_REASONS if redemption.is_held else [],
         "redeemedAt": clock.iso(redemption.redeemed_at),
         "expiresAt": clock.iso(redemption.expires_at),
         "fulfilledAt": clock.iso(redemption.fulfilled_at),
@@ -372,7 +378,8 @@ def face(redemption: Redemption, app: App) -> dict:
         "business": _business(redemption),
         "issuer": {"name": redemption.app.name},
     }
-    return shown | {"userId": redemption.user_id} if redemption.app_id == app.pk else shown
+    own = {"userId": redemption.user_id, "riskScore": redemption.risk_score}
+    return shown | own if redemption.app_id == app.pk else shown
 
 
 def explain(app: App, ids: list[str]) -> dict[str, dict]:

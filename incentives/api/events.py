@@ -15,7 +15,7 @@ from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
 from incenta.errors import DomainError, InvalidInput
 from incenta.serializers import Serializer
-from incentives import engine, fastpath
+from incentives import engine, event_risk, fastpath
 from incentives.models import Activity
 
 MOST_AT_ONCE = 1_000
@@ -73,6 +73,10 @@ class Events(ListView):
 
     def get_queryset(self):
         return self.request.app.activities.all()
+
+    def faces(self, items):
+        scores = event_risk.scores(self.request.app, items)
+        return [self.face(item) | {"riskScore": scores.get(item.pk)} for item in items]
 
     def face(self, item):
         shown = engine.face(

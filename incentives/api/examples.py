@@ -43,6 +43,7 @@ _EVENT = {
         {"code": Choice("cooldown", "max_repeats", "max_per_day", "fraud_hold"), "retryAt": Nullable(AT)}, shown=False
     ),
     "withheld": Nullable(_POINTS, shown=False),
+    "riskScore": Nullable(45, shown=False),
     "idempotentReplay": False,
 }
 RECORDED = Face("RecordedEvent", _EVENT)
@@ -88,6 +89,8 @@ _REDEMPTION = {
     "itemId": ITEM_ID,
     "status": Choice(*RedemptionStatus.values),
     "code": Nullable("MUG-7F2KQ9MX"),
+    "riskScore": Nullable(25, shown=False),
+    "holdReasons": [],
     "coinCost": 20,
     "tokenCost": 0,
     "redeemedAt": AT,
@@ -220,6 +223,7 @@ OPERATIONS = (
             REDEMPTION,
             path={"redemptionId": REDEMPTION_ID},
             body={"status": "FULFILLED"},
+            codes={409: ("redemption_cancelled", "redemption_on_hold")},
             description="Cancelling returns the points to the lots they came from, and the stock.",
             id="settleRedemption",
         ),

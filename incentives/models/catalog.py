@@ -95,6 +95,8 @@ class ItemRedemption(models.Model):
     redeemed_at = models.DateTimeField()
     fulfilled_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
+    risk_score = models.PositiveSmallIntegerField(null=True, help_text="At the newest look; none where nothing spoke.")
+    held_at = models.DateTimeField(null=True, help_text="Since when it waits for the fraud review.")
 
     class Meta:
         constraints = [
@@ -106,6 +108,10 @@ class ItemRedemption(models.Model):
             models.Index(fields=["app", "-redeemed_at", "-id"], name="item_redemption_newest"),
             models.Index(fields=["app", "user_id", "item"], name="item_redemption_of_user"),
         ]
+
+    @property
+    def is_held(self) -> bool:
+        return self.held_at is not None and self.status == RedemptionStatus.PENDING
 
     def __str__(self) -> str:
         return self.pk

@@ -133,6 +133,7 @@ VERIFIED_CODE = {
     "valid": True,
     "redemptionId": REDEMPTION_ID,
     "status": Choice(*RedemptionStatus.values),
+    "holdReasons": [],
     "listing": {"id": LISTING_ID, "title": "A coffee", "terms": "Not on Saturdays", "discount": _DISCOUNT},
     "redeemedAt": AT,
     "expiresAt": Nullable(LATER),
@@ -153,6 +154,7 @@ _ISSUERS = {
     "orderReference": Nullable("order_1001", shown=False),
     "reason": Nullable("Closed today", shown=False),
     "settledBy": Nullable(Choice("BUSINESS", "ISSUER", "SYSTEM"), shown=False),
+    "holdReasons": [],
     "redeemedAt": AT,
     "expiresAt": Nullable(LATER),
     "fulfilledAt": Nullable(AT, shown=False),
@@ -161,10 +163,14 @@ _ISSUERS = {
     "issuer": {"name": "Himal Shop"},
 }
 REDEMPTION = Either(
-    Face("IssuedRedemption", _ISSUERS | {"role": Choice("issuer"), "userId": "user_123"}),
+    Face(
+        "IssuedRedemption",
+        _ISSUERS | {"role": Choice("issuer"), "userId": "user_123", "riskScore": Nullable(25, shown=False)},
+    ),
     Face("RedemptionHere", _ISSUERS | {"role": Choice("business")}),
 )
 NO_CODE = dict.fromkeys(("redemptionId", "status", "listing", "redeemedAt", "expiresAt", "fulfilledAt"))
+NO_CODE["holdReasons"] = []
 _PARTNER = {"appId": "app_01m831b2qts05fen4vdq67f4qt", "businessId": Nullable(BUSINESS_ID), "name": "Café Mitra"}
 _SUMS = {
     "currency": "USD",
@@ -311,7 +317,7 @@ OPERATIONS = {
         "Too many codes that do not exist, and the key waits for the next minute.",
         codes={
             404: ("redemption_not_found",),
-            409: ("already_fulfilled", "redemption_cancelled", "redemption_expired"),
+            409: ("already_fulfilled", "redemption_cancelled", "redemption_expired", "redemption_on_hold"),
             429: ("too_many_unknown_codes",),
         },
         id="fulfillByCode",
@@ -343,6 +349,8 @@ OPERATIONS = {
             "userId": "user_123",
             "status": "PENDING",
             "discountCode": CODE,
+            "riskScore": Nullable(25, shown=False),
+            "holdReasons": [],
             "coinCost": 80,
             "tokenCost": 0,
             "balances": _POINTS,
@@ -392,7 +400,7 @@ OPERATIONS = {
         codes={
             403: ("not_the_business",),
             404: ("redemption_not_found",),
-            409: ("redemption_cancelled", "redemption_expired", "redemption_fulfilled"),
+            409: ("redemption_cancelled", "redemption_expired", "redemption_fulfilled", "redemption_on_hold"),
         },
         id="settleMarketplaceRedemption",
     ),

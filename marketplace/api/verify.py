@@ -9,6 +9,7 @@ from incenta.api.lists import LARGEST_LIMIT, LARGEST_PAGE, LIMIT, check_paramete
 from incenta.api.views import ApiView
 from incenta.errors import NotFound
 from incentives import spendable
+from incentives.redemption_risk import HOLD_REASONS
 from marketplace import offers, redemptions, till
 
 
@@ -53,7 +54,7 @@ def _at_a_till(request, code: str) -> dict:
         return _validity(till.find(request.app, code, Asker.of(request)))
     except NotFound as refusal:
         nothing = dict.fromkeys(("redemptionId", "status", "listing", "redeemedAt", "expiresAt", "fulfilledAt"))
-        return {"valid": False, **nothing, "error": refusal.message}
+        return {"valid": False, **nothing, "holdReasons": [], "error": refusal.message}
 
 
 def _validity(redemption) -> dict:
@@ -62,6 +63,7 @@ def _validity(redemption) -> dict:
         "valid": redemptions.is_usable(redemption),
         "redemptionId": redemption.pk,
         "status": redemption.status,
+        "holdReasons": HOLD_REASONS if redemption.is_held else [],
         "listing": {"id": listing.pk, "title": listing.title, "terms": listing.terms, "discount": listing.discount},
         "redeemedAt": clock.iso(redemption.redeemed_at),
         "expiresAt": clock.iso(redemption.expires_at),

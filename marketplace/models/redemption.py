@@ -52,6 +52,8 @@ class Redemption(models.Model):
     expires_at = models.DateTimeField(null=True)
     fulfilled_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
+    risk_score = models.PositiveSmallIntegerField(null=True, help_text="At the newest look; none where nothing spoke.")
+    held_at = models.DateTimeField(null=True, help_text="Since when it waits for the issuer's fraud review.")
 
     class Meta:
         constraints = [
@@ -65,6 +67,10 @@ class Redemption(models.Model):
             models.Index(fields=["app", "code_key"], name="marketplace_code_issued"),
             models.Index(fields=["expires_at"], name="marketplace_redemption_due", condition=Q(status="PENDING")),
         ]
+
+    @property
+    def is_held(self) -> bool:
+        return self.held_at is not None and self.status == RedemptionStatus.PENDING
 
     def __str__(self) -> str:
         return self.pk

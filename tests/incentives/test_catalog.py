@@ -39,6 +39,8 @@ def test_asha_spends_coins_on_a_mug_and_the_merchant_hands_it_over(himal):
         "userId": "asha",
         "status": "PENDING",
         "code": None,
+        "riskScore": None,
+        "holdReasons": [],
         "coinCost": 30,
         "tokenCost": 0,
         "balances": {"xp": 0, "coins": 70, "tokens": 0},

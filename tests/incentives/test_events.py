@@ -42,6 +42,7 @@ def test_the_answer_says_all_that_an_event_brought(himal):
         "streak": 1,
         "notAwarded": None,
         "withheld": None,
+        "riskScore": None,
         "idempotentReplay": False,
     }
     told = himal.app.events.order_by("id").values_list("type", flat=True)

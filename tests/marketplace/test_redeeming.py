@@ -22,6 +22,8 @@ def test_asha_spends_coins_at_the_cafe_and_has_a_code(himal, cafe, coffee, told)
         "userId": "asha",
         "status": "PENDING",
         "discountCode": "",
+        "riskScore": None,
+        "holdReasons": [],
         "coinCost": 30,
         "tokenCost": 0,
         "balances": {"xp": 0, "coins": 70, "tokens": 0},
