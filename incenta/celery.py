@@ -60,6 +60,7 @@ def every(task: str, seconds: float, **kwargs: Any) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "dispatch events": every("events.dispatch", 2),
     "drain webhooks": every("webhooks.drain", 2),
+    "run webhook replays": every("webhooks.run_replays", 2),
     "fold stats": every("referrals.fold_stats", 5),
     "sweep rewards": every("referrals.sweep_rewards", 30),
     "fold boards": every("incentives.fold_boards", 2),

@@ -1,4 +1,5 @@
-"""From events to deliveries: the body of each event is frozen once, and every endpoint that wants it gets a delivery.
+"""From events to deliveries: the body of each event is frozen once a payload version, and every endpoint that wants the event
+gets a delivery.
 
 Runs in the dispatcher's transaction, so an event is marked dispatched exactly when its deliveries exist. Safe to repeat.
 """
@@ -13,22 +14,28 @@ from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 from incenta.ids import new_id
 
-from . import canonical, doorbell
-from .models import WebhookEndpoint
+from . import canonical, doorbell, versions
+from .models import Trigger, WebhookEndpoint, WebhookMessage
 
 LARGEST_BODY = 64 * 1024
 LONGEST_THIN_VALUE = 500
 
 _WRITE = """
 WITH message AS (
-  INSERT INTO webhooks_webhookmessage (id, app_id, type, body, is_test)
-  SELECT id, app_id, type, convert_to(body, 'UTF8'), FALSE
-  FROM json_to_recordset(%(messages)s::json) AS m(id text, app_id text, type text, body text)
+  INSERT INTO webhooks_webhookmessage (id, app_id, type, body, version, is_test)
+  SELECT id, app_id, type, convert_to(body, 'UTF8'), version, FALSE
+  FROM json_to_recordset(%(messages)s::json) AS m(id text, app_id text, type text, body text, version text)
+  ON CONFLICT DO NOTHING
+), other AS (
+  INSERT INTO webhooks_webhookbody (message_id, version, body)
+  SELECT message_id, version, convert_to(body, 'UTF8')
+  FROM json_to_recordset(%(bodies)s::json) AS b(message_id text, version text, body text)
   ON CONFLICT DO NOTHING
 )
-INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type)
-SELECT id, app_id, message_id, endpoint_id, type
-FROM json_to_recordset(%(deliveries)s::json) AS d(id text, app_id text, message_id text, endpoint_id text, type text)
+INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, version, trigger, of_replay_id)
+SELECT id, app_id, message_id, endpoint_id, type, version, %(trigger)s, %(replay)s
+FROM json_to_recordset(%(deliveries)s::json)
+  AS d(id text, app_id text, message_id text, endpoint_id text, type text, version text)
 ON CONFLICT DO NOTHING
 """
 
@@ -41,20 +48,56 @@ def fan_out(events: Iterable[Event]) -> None:
         app_id__in={event.app_id for event in events}, is_active=True
     ).order_by("id"):
         endpoints.setdefault(endpoint.app_id, []).append(endpoint)
-    messages, deliveries = [], []
-    for event in events:
-        wanting = [endpoint for endpoint in endpoints.get(event.app_id, ()) if endpoint.wants(event.type)]
-        if not wanting:
-            continue
-        made = {"app_id": event.app_id, "type": event.type}
-        written = body(event.id, event.type, event.data, event.occurred_at)
-        messages.append(made | {"id": event.id, "body": written.decode()})
-        deliveries += [
-            made | {"id": new_id("dlv"), "message_id": event.id, "endpoint_id": endpoint.id} for endpoint in wanting
+    write(
+        [
+            (event, [endpoint for endpoint in endpoints.get(event.app_id, ()) if endpoint.takes(event)])
+            for event in events
         ]
-    if deliveries:
-        sql.execute(_WRITE, {"messages": sql.as_rows(messages), "deliveries": sql.as_rows(deliveries)})
-        doorbell.ring_on_commit()
+    )
+
+
+def write(
+    wanted: Iterable[tuple[Event, list[WebhookEndpoint]]], *, trigger: str = Trigger.AUTO, replay_id: str | None = None
+) -> None:
+    """Makes deliveries of events to endpoints, in the caller's transaction; and the messages, where there are none yet."""
+    wanted = [(event, endpoints) for event, endpoints in wanted if endpoints]
+    if not wanted:
+        return
+    frozen = {}
+    if trigger != Trigger.AUTO:
+        # what other endpoints were sent stands, in the version that was current then
+        frozen = dict(
+            WebhookMessage.objects.filter(pk__in=[event.pk for event, _ in wanted]).values_list("pk", "version")
+        )
+    messages, bodies, deliveries = [], [], []
+    for event, endpoints in wanted:
+        made = {"app_id": event.app_id, "type": event.type}
+        main = frozen.get(event.pk, versions.CURRENT)
+        if event.pk not in frozen:
+            messages.append(made | {"id": event.pk, "version": main, "body": body_of(event, main).decode()})
+        bodies += [
+            {"message_id": event.pk, "version": version, "body": body_of(event, version).decode()}
+            for version in sorted({endpoint.api_version for endpoint in endpoints} - {main})
+        ]
+        deliveries += [
+            made
+            | {
+                "id": new_id("dlv"),
+                "message_id": event.pk,
+                "endpoint_id": endpoint.pk,
+                "version": endpoint.api_version,
+            }
+            for endpoint in endpoints
+        ]
+    rows = {"messages": messages, "bodies": bodies, "deliveries": deliveries}
+    told = {"trigger": str(trigger), "replay": replay_id}
+    sql.execute(_WRITE, {name: sql.as_rows(each) for name, each in rows.items()} | told)
+    doorbell.ring_on_commit()
+
+
+def body_of(event: Event, version: str) -> bytes:
+    """The bytes of an event in a payload version."""
+    return body(event.pk, event.type, versions.render(version, event.type, event.data), event.occurred_at)
 
 
 def body(message_id: str, event_type: str, data: dict, moment: datetime) -> bytes:
@@ -77,6 +120,7 @@ def body(message_id: str, event_type: str, data: dict, moment: datetime) -> byte
     )
 
 
-def example_body(message_id: str, event_type: str, app: App) -> bytes:
+def example_body(message_id: str, event_type: str, app: App, version: str = versions.CURRENT) -> bytes:
     """The body of a test message: the catalogue's example, as if it had happened now."""
-    return body(message_id, event_type, EVENT_TYPES[event_type].example, clock.now(app))
+    example = versions.render(version, event_type, EVENT_TYPES[event_type].example)
+    return body(message_id, event_type, example, clock.now(app))

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from . import drain as draining
-from . import retention
+from . import replaying, retention
 
 
 @shared_task(name="webhooks.drain")
@@ -16,3 +16,9 @@ def drain() -> None:
 def purge() -> None:
     """Deletes what is past its time."""
     retention.purge()
+
+
+@shared_task(name="webhooks.run_replays")
+def run_replays() -> None:
+    """Takes each replay that is under way a step further."""
+    replaying.run()

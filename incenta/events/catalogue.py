@@ -27,6 +27,14 @@ class EventType:
     description: str
     example: dict
 
+    @property
+    def schema(self) -> dict:
+        return {"type": "object", "properties": {name: {} for name in self.example}}
+
+    @property
+    def body_schema(self) -> dict:
+        return self.schema
+
 
 _CLEAN = {"riskScore": None, "warning": None, "reasons": None}
 _REWARD = {

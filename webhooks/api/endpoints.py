@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -9,14 +10,42 @@ from incenta import clock
 from incenta.api.fields import Moment, Text
 from incenta.api.lists import ListView
 from incenta.api.views import ApiRequest, ApiView
-from incenta.errors import InvalidInput, NotFound
+from incenta.errors import NotFound
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.serializers import Serializer
 
+from .. import filtering, versions
 from ..models import WebhookDelivery, WebhookEndpoint, WebhookSecret
-from ..models.delivery import MOST_REPLAYED
 from ..models.secret import OVERLAP
-from . import deliveries
+from . import deliveries, replays
+
+
+class PayloadFilter(serializers.Field):
+    """``{field: condition}``, see ``webhooks/filtering.py``; ``{}`` tells the endpoint everything."""
+
+    def to_internal_value(self, data: object) -> dict:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("Must be an object.")
+        return data
+
+    def to_representation(self, value):
+        return value
+
+    def json_schema(self) -> dict:
+        scalar = {"type": ["string", "number", "boolean", "null"]}
+        comparisons = {name: {"type": ["string", "number"]} for name in filtering.COMPARISONS}
+        compared = {
+            "type": "object",
+            "properties": comparisons | {filtering.EXISTS: {"type": "boolean"}},
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
+        words = {"type": "array", "items": scalar, "minItems": 1, "maxItems": filtering.MOST_WORDS}
+        return {
+            "type": "object",
+            "maxProperties": filtering.MOST_CONDITIONS,
+            "additionalProperties": {"anyOf": [scalar, words, compared]},
+        }
 
 
 class EndpointInput(Serializer):
@@ -26,6 +55,8 @@ class EndpointInput(Serializer):
     events = serializers.ListField(child=Text(max_length=60), max_length=100)
     description = Text(min_length=0, max_length=255, required=False)
     active = serializers.BooleanField(required=False)
+    filter = PayloadFilter(required=False)
+    api_version = Text(max_length=20, required=False)
 
 
 class RotationInput(Serializer):
@@ -36,10 +67,14 @@ class TestInput(Serializer):
     event = serializers.ChoiceField(choices=sorted(EVENT_TYPES))
 
 
-class ReplayInput(Serializer):
+class WindowInput(Serializer):
     since = Moment()
     until = Moment(required=False, allow_null=True)
+
+
+class ReplayInput(WindowInput):
     status = serializers.ChoiceField(choices=sorted(deliveries.REPLAYABLE), required=False)
+    events = serializers.ListField(child=Text(max_length=60), max_length=100, required=False)
 
 
 def face(endpoint: WebhookEndpoint) -> dict:
@@ -53,6 +88,8 @@ def face(endpoint: WebhookEndpoint) -> dict:
         "disabledReason": endpoint.disabled_reason or None,
         "disabledAt": clock.iso(endpoint.disabled_at),
         "apiVersion": endpoint.api_version,
+        "filter": endpoint.payload_filter,
+        "publicKeys": endpoint.public_keys(),
         "consecutiveFailures": endpoint.health.consecutive_failures,
         "lastSuccessAt": clock.iso(endpoint.health.last_success_at),
         "lastFailureAt": clock.iso(endpoint.health.last_failure_at),
@@ -61,8 +98,20 @@ def face(endpoint: WebhookEndpoint) -> dict:
     }
 
 
+def parsed(data: object, *, partial: bool = False) -> dict:
+    sent = EndpointInput.parse(data, partial=partial)
+    if "filter" in sent:
+        sent["payload_filter"] = sent.pop("filter")
+    return sent
+
+
+def of_app(request: ApiRequest) -> QuerySet[WebhookEndpoint]:
+    endpoints = WebhookEndpoint.objects.select_related("health").prefetch_related("secrets")
+    return endpoints.filter(app=request.app)
+
+
 def find(request: ApiRequest, webhook_id: str) -> WebhookEndpoint:
-    endpoint = WebhookEndpoint.objects.select_related("health").filter(app=request.app, pk=webhook_id).first()
+    endpoint = of_app(request).filter(pk=webhook_id).first()
     if endpoint is None:
         raise NotFound("webhook_not_found", "Webhook endpoint not found.")
     return endpoint
@@ -76,13 +125,13 @@ class Endpoints(ListView):
     answers_secret = True
 
     def get_queryset(self):
-        return WebhookEndpoint.objects.select_related("health").filter(app=self.request.app)
+        return of_app(self.request)
 
     def face(self, item):
         return face(item)
 
     def post(self, request):
-        sent = EndpointInput.parse(request.data)
+        sent = parsed(request.data)
         active = sent.pop("active", True)
         endpoint, secret = WebhookEndpoint.objects.register(request.app, **sent, created_by=request.api_key.pk)
         if not active:
@@ -100,7 +149,7 @@ class Endpoint(ApiView):
 
     def patch(self, request, webhook_id):
         endpoint = find(request, webhook_id)
-        endpoint.change(**EndpointInput.parse(request.data, partial=True))
+        endpoint.change(**parsed(request.data, partial=True))
         return Response(face(find(request, webhook_id)))
 
     def delete(self, request, webhook_id):
@@ -119,7 +168,8 @@ class RotateSecret(ApiView):
         hours = RotationInput.parse(request.data).get("overlap_hours")
         secret = endpoint.rotate_secret(OVERLAP if hours is None else timedelta(hours=hours))
         ends = (
-            WebhookSecret.objects.live()
+            WebhookSecret.objects.shared()
+            .live()
             .filter(endpoint=endpoint)
             .exclude(expires_at=None)
             .order_by("expires_at")
@@ -151,21 +201,63 @@ class Test(ApiView):
 
 
 class Replay(ApiView):
-    """``POST {since, until?, status?}``: sends again what stands in that status (FAILED if not said). Answers
-    ``{queued, hasMore}``; repeating it goes on where it stopped."""
+    """``POST {since, until?, status?, events?}``: sends again what stands in that status (FAILED if not said), in the
+    background. Answers the job; the same request again, while it runs, answers the same job."""
 
     serializer_class = ReplayInput
 
     def post(self, request, webhook_id):
         endpoint = find(request, webhook_id)
         sent = ReplayInput.parse(request.data)
-        if sent.get("until") and sent["until"] <= sent["since"]:
-            raise InvalidInput({"until": ["Must be after since."]})
-        state = deliveries.REPLAYABLE[sent.get("status") or "FAILED"]
-        queued = WebhookDelivery.objects.replay_since(
-            endpoint, since=sent["since"], until=sent.get("until"), state=state
+        job = endpoint.replay(
+            sent["since"],
+            sent.get("until"),
+            state=deliveries.REPLAYABLE[sent.get("status") or "FAILED"],
+            types=sent.get("events") or (),
+            by=request.api_key.pk,
         )
-        return Response({"queued": queued, "hasMore": queued == MOST_REPLAYED}, status=202)
+        return Response(replays.face(job), status=202)
+
+
+class Recover(ApiView):
+    """``POST {since, until?}``: sends again what failed for good. Answers the job."""
+
+    serializer_class = WindowInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        sent = WindowInput.parse(request.data)
+        job = endpoint.recover(sent["since"], sent.get("until"), by=request.api_key.pk)
+        return Response(replays.face(job), status=202)
+
+
+class ReplayMissing(ApiView):
+    """``POST {since, until?}``: sends what the endpoint subscribes to and was never sent. Answers the job."""
+
+    serializer_class = WindowInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        sent = WindowInput.parse(request.data)
+        job = endpoint.replay_missing(sent["since"], sent.get("until"), by=request.api_key.pk)
+        return Response(replays.face(job), status=202)
+
+
+class AsymmetricKey(ApiView):
+    """``POST {overlapHours?}``: an Ed25519 key signs from now on, and the present one beside it for a day if not said.
+    ``DELETE``: none does."""
+
+    serializer_class = RotationInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        hours = RotationInput.parse(request.data).get("overlap_hours")
+        key = endpoint.new_key(OVERLAP if hours is None else timedelta(hours=hours))
+        return Response(face(find(request, webhook_id)) | {"publicKey": key})
+
+    def delete(self, request, webhook_id):
+        find(request, webhook_id).drop_keys()
+        return Response(status=204)
 
 
 class EventTypes(ApiView):
@@ -173,7 +265,13 @@ class EventTypes(ApiView):
 
     def get(self, request):
         types = [
-            {"name": kind.name, "description": kind.description, "example": kind.example}
+            {
+                "name": kind.name,
+                "description": kind.description,
+                "example": kind.example,
+                "schema": kind.body_schema,
+                "version": versions.CURRENT,
+            }
             for kind in EVENT_TYPES.values()
         ]
         return Response({"eventTypes": types})

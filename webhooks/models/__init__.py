@@ -13,8 +13,8 @@ from .secret import WebhookSecret
 __all__ = [
     "EndpointHealth",
     "EndpointHour",
-    "PumpCount",
     "HookReceiver",
+    "PumpCount",
     "ReceivedHook",
     "State",
     "Trigger",

@@ -43,10 +43,16 @@ class DeliveryManager(models.Manager):
                 app_id=endpoint.app_id,
                 type=event_type,
                 is_test=True,
-                body=example_body(message_id, event_type, endpoint.app),
+                version=endpoint.api_version,
+                body=example_body(message_id, event_type, endpoint.app, endpoint.api_version),
             )
             delivery = self.create(
-                app_id=endpoint.app_id, message=message, endpoint=endpoint, type=event_type, trigger=Trigger.TEST
+                app_id=endpoint.app_id,
+                message=message,
+                endpoint=endpoint,
+                type=event_type,
+                trigger=Trigger.TEST,
+                version=endpoint.api_version,
             )
             doorbell.ring_on_commit()
         delivery.refresh_from_db()
@@ -65,7 +71,7 @@ class DeliveryManager(models.Manager):
         made = [{"id": new_id("dlv"), "message_id": id, "version": version} for id, version in messages]
         sql.execute(
             """
-            INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, trigger, version, replay_id)
+            INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, trigger, version, of_replay_id)
             SELECT r.id, m.app_id, m.id, %(endpoint)s, m.type, %(trigger)s, r.version, %(replay)s
             FROM json_to_recordset(%(rows)s::json) AS r(id text, message_id text, version text)
             JOIN webhooks_webhookmessage AS m ON m.id = r.message_id""",
@@ -111,7 +117,7 @@ class WebhookDelivery(models.Model):
         default=0, db_default=0, help_text="Times that a worker died or failed under it."
     )
     next_at = models.DateTimeField(db_default=Now())
-    replay = models.ForeignKey(
+    of_replay = models.ForeignKey(
         "WebhookReplay", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
     )
     lease = models.UUIDField(null=True, help_text="The pump that holds it.")
@@ -132,8 +138,8 @@ class WebhookDelivery(models.Model):
                 name="webhook_delivery_once_an_event",
             ),
             models.UniqueConstraint(
-                fields=["app", "replay", "message"],
-                condition=models.Q(replay__isnull=False),
+                fields=["app", "of_replay", "message"],
+                condition=models.Q(of_replay__isnull=False),
                 name="webhook_delivery_once_a_replay",
             ),
         ]

@@ -1,6 +1,7 @@
 """An endpoint: where a merchant's app is told what happened, and what it may be told."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -12,13 +13,13 @@ from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.events.catalogue import EVENT_TYPES
+from incenta.events.models import Event
 from incenta.ids import IdField
 
-from .. import receiver_address, targets
+from .. import filtering, receiver_address, targets, versions
 
 EVERYTHING = "*"
 MOST_ENDPOINTS = 50
-API_VERSION = "1"
 
 
 class EndpointManager(models.Manager):
@@ -27,16 +28,29 @@ class EndpointManager(models.Manager):
     def get_queryset(self):
         return super().get_queryset().filter(deleted_at=None)
 
-    def register(self, app: App, *, url: str, events: list[str], description: str = "", created_by: str = "") -> tuple:
+    def register(
+        self,
+        app: App,
+        *,
+        url: str,
+        events: list[str],
+        description: str = "",
+        payload_filter: dict | None = None,
+        api_version: str = versions.CURRENT,
+        created_by: str = "",
+    ) -> tuple:
         """A new endpoint and the text of its secret, which nobody can read again. Raises ``InvalidInput``, ``Conflict``."""
         with transaction_joined():
             if self.filter(app=app).count() >= MOST_ENDPOINTS:
                 raise Conflict("too_many_webhooks", f"An app can have at most {MOST_ENDPOINTS} webhook endpoints.")
+            names = checked_events(events)
             endpoint = self.create(
                 app=app,
                 url=checked_url(url),
-                events=checked_events(events),
+                events=names,
                 description=description,
+                payload_filter=checked_filter(payload_filter or {}, names),
+                api_version=checked_version(api_version),
                 created_by=created_by,
             )
             from .health import EndpointHealth
@@ -61,7 +75,9 @@ class WebhookEndpoint(models.Model):
     disabled_reason = models.CharField(max_length=20, choices=Disabled.choices, blank=True)
     disabled_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True, help_text="Gone for the merchant; its rows are purged later.")
-    api_version = models.CharField(max_length=20, default=API_VERSION, help_text="The shape of data it was made for.")
+    api_version = models.CharField(
+        max_length=20, default=versions.CURRENT, help_text="The shape of data it was made for."
+    )
     payload_filter = models.JSONField(
         default=dict,
         db_default=models.Value({}, models.JSONField()),
@@ -93,6 +109,15 @@ class WebhookEndpoint(models.Model):
     def wants(self, event_type: str) -> bool:
         return EVERYTHING in self.events or event_type in self.events
 
+    def takes(self, event: Event) -> bool:
+        """Whether the endpoint is told of this event: it subscribes to the type, and its filter fits the data."""
+        return self.wants(event.type) and filtering.matches(self.payload_filter, event.data)
+
+    def public_keys(self) -> list[str]:
+        """The Ed25519 keys that sign now, newest first, as ``whpk_…``."""
+        found = [secret for secret in self.secrets.all() if secret.kind == "ed25519" and secret.is_live()]
+        return [secret.public for secret in sorted(found, key=lambda each: (each.created_at, each.pk), reverse=True)]
+
     # -- verbs -------------------------------------------------------------------------------------------------------
     def change(
         self,
@@ -101,6 +126,8 @@ class WebhookEndpoint(models.Model):
         events: list[str] | None = None,
         description: str | None = None,
         active: bool | None = None,
+        payload_filter: dict | None = None,
+        api_version: str | None = None,
     ) -> None:
         """Changes what is given. Pausing keeps what is pending; resuming sends it. Raises ``InvalidInput``."""
         with transaction_joined():
@@ -109,6 +136,12 @@ class WebhookEndpoint(models.Model):
                 self.url = checked_url(url)
             if events is not None:
                 self.events = checked_events(events)
+            if payload_filter is not None:
+                self.payload_filter = payload_filter
+            if events is not None or payload_filter is not None:
+                self.payload_filter = checked_filter(self.payload_filter, self.events)
+            if api_version is not None:
+                self.api_version = checked_version(api_version)
             if description is not None:
                 self.description = description
             if active is True and not self.is_active:
@@ -139,8 +172,10 @@ class WebhookEndpoint(models.Model):
 
     def remove(self) -> None:
         """Deletes it for the merchant, at once and whatever hangs on it; the purge takes the rows."""
-        self.deleted_at, self.is_active = timezone.now(), False
-        self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+        with transaction_joined():
+            self.deleted_at, self.is_active = timezone.now(), False
+            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+            self.replays.filter(state="running").update(state="cancelled", ended_at=self.deleted_at)
 
     def rotate_secret(self, overlap: timedelta | None = None) -> str:
         """A new secret beside the present ones, which sign on for ``overlap`` (a day). Answers its text, shown once.
@@ -153,9 +188,9 @@ class WebhookEndpoint(models.Model):
         overlap = OVERLAP if overlap is None else overlap
         with transaction_joined():
             self._lock()
-            live = list(self.secrets.live().order_by("created_at", "id"))
+            live = list(self.secrets.shared().live().order_by("created_at", "id"))
             if not overlap:
-                self.secrets.live().update(expires_at=Now())
+                self.secrets.shared().live().update(expires_at=Now())
                 self._make_primary(None)
                 return WebhookSecret.objects.issue(self, is_primary=True)
             if len(live) >= MOST_LIVE:
@@ -166,10 +201,74 @@ class WebhookEndpoint(models.Model):
             if live and not any(secret.is_primary for secret in live):
                 self._make_primary(live[0])  # an earlier rotation ended by itself; the header must not jump now
             ends = models.ExpressionWrapper(Now() + overlap, models.DateTimeField())
-            self.secrets.live().filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(
+            self.secrets.shared().live().filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(
                 expires_at=ends
             )
             return WebhookSecret.objects.issue(self, is_primary=not live)
+
+    # -- Ed25519 ---------------------------------------------------------------------------------------------------------
+    def new_key(self, overlap: timedelta | None = None) -> str:
+        """An Ed25519 key, which signs ``v1a`` entries beside the secrets; one that is there signs on for ``overlap`` (a day).
+
+        Answers the public key. Raises ``Conflict`` while three are live.
+        """
+        from .secret import MOST_LIVE, OVERLAP, WebhookSecret
+
+        overlap = OVERLAP if overlap is None else overlap
+        with transaction_joined():
+            self._lock()
+            live = self.secrets.keys().live()
+            if overlap and live.count() >= MOST_LIVE:
+                raise Conflict(
+                    "too_many_keys",
+                    f"{MOST_LIVE} keys of this endpoint are live. Wait until one expires, or rotate with an overlap of 0 hours.",
+                )
+            ends = models.ExpressionWrapper(Now() + overlap, models.DateTimeField())
+            live.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=ends)).update(expires_at=ends)
+            return WebhookSecret.objects.issue_key(self)
+
+    def drop_keys(self) -> None:
+        """Signs with no Ed25519 key any more. Repeating it is harmless."""
+        with transaction_joined():
+            self._lock()
+            self.secrets.keys().live().update(expires_at=Now())
+
+    # -- sending again -------------------------------------------------------------------------------------------------
+    def recover(self, since: datetime, until: datetime | None = None, *, by: str = ""):
+        """Sends again what failed for good in [since, until). Answers the :class:`WebhookReplay`, whose ``start`` tells
+        what can be refused."""
+        from .replay import WebhookReplay
+
+        return WebhookReplay.objects.start(self, kind=WebhookReplay.Kind.RECOVER, since=since, until=until, by=by)
+
+    def replay_missing(self, since: datetime, until: datetime | None = None, *, by: str = ""):
+        """Sends the events of [since, until) that the endpoint subscribes to and was never sent: those from before it
+        was there, or while it was disabled or wanted less. As :meth:`recover`."""
+        from .replay import WebhookReplay
+
+        return WebhookReplay.objects.start(self, kind=WebhookReplay.Kind.MISSING, since=since, until=until, by=by)
+
+    def replay(
+        self,
+        since: datetime,
+        until: datetime | None = None,
+        *,
+        state: str = "failed",
+        types: Sequence[str] = (),
+        by: str = "",
+    ):
+        """Sends again what stands in a state; ``types`` narrows it to some events. As :meth:`recover`."""
+        from .replay import WebhookReplay
+
+        return WebhookReplay.objects.start(
+            self,
+            kind=WebhookReplay.Kind.STATE,
+            since=since,
+            until=until,
+            of_state=str(state),
+            of_types=types,
+            by=by,
+        )
 
     def _make_primary(self, secret) -> None:
         self.secrets.filter(is_primary=True).update(is_primary=False)
@@ -180,7 +279,7 @@ class WebhookEndpoint(models.Model):
         """Moves the one-value header to the newest secret. Repeating it is harmless."""
         with transaction_joined():
             self._lock()
-            newest = self.secrets.live().order_by("-created_at", "-id").first()
+            newest = self.secrets.shared().live().order_by("-created_at", "-id").first()
             if newest is not None and not newest.is_primary:
                 self._make_primary(newest)
 
@@ -211,3 +310,17 @@ def checked_events(events: list[str]) -> list[str]:
             {"events": [f"{name[:60]!r} is not an event. GET /v1/webhooks/event-types lists them." for name in unknown]}
         )
     return [EVERYTHING] if EVERYTHING in events else list(dict.fromkeys(events))
+
+
+def checked_filter(payload_filter: dict, events: list[str]) -> dict:
+    """The filter, where each of its fields is one of the events'. Raises ``InvalidInput`` naming those that are not."""
+    names = EVENT_TYPES if EVERYTHING in events else events
+    if wrong := filtering.problems(payload_filter, [EVENT_TYPES[name].schema for name in names]):
+        raise InvalidInput(wrong)
+    return payload_filter
+
+
+def checked_version(version: str) -> str:
+    if version not in versions.VERSIONS:
+        raise InvalidInput({"apiVersion": [f"Must be one of {', '.join(versions.VERSIONS)}."]})
+    return version

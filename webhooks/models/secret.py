@@ -22,6 +22,14 @@ class SecretQuerySet(models.QuerySet):
         """Those that sign now, by the database's clock."""
         return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()))
 
+    def shared(self):
+        """The HMAC secrets, which both sides hold."""
+        return self.filter(kind=WebhookSecret.Kind.HMAC)
+
+    def keys(self):
+        """The Ed25519 keys."""
+        return self.filter(kind=WebhookSecret.Kind.ED25519)
+
 
 class SecretManager(models.Manager.from_queryset(SecretQuerySet)):
     def issue(self, endpoint: WebhookEndpoint, *, is_primary: bool) -> str:
@@ -29,6 +37,19 @@ class SecretManager(models.Manager.from_queryset(SecretQuerySet)):
         text = signing.new_secret()
         self.create(app_id=endpoint.app_id, endpoint=endpoint, sealed=encrypt(text), is_primary=is_primary)
         return text
+
+    def issue_key(self, endpoint: WebhookEndpoint) -> str:
+        """A fresh Ed25519 key for the endpoint. Answers the public half."""
+        key = signing.new_key()
+        self.create(
+            app_id=endpoint.app_id,
+            endpoint=endpoint,
+            kind=WebhookSecret.Kind.ED25519,
+            sealed=encrypt(key),
+            public=signing.public_key(key),
+            is_primary=False,
+        )
+        return signing.public_key(key)
 
 
 class WebhookSecret(models.Model):
@@ -41,6 +62,7 @@ class WebhookSecret(models.Model):
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="secrets")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.HMAC)
     sealed = models.TextField(help_text="Encrypted at rest.")
+    public = models.CharField(max_length=60, blank=True, db_default="", help_text="whpk_… of an Ed25519 key.")
     is_primary = models.BooleanField(help_text="Signs the one-value X-Webhook-Signature.")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, help_text="Signs until then; null: until it is rotated out.")
@@ -56,6 +78,9 @@ class WebhookSecret(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def is_live(self) -> bool:
+        return self.expires_at is None or self.expires_at > timezone.now()
 
 
 def in_signing_order(secrets: list[tuple[bool, str]]) -> list[str]:
