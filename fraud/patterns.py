@@ -42,7 +42,7 @@ def of(story: Story, ring: Ring, usual: Usual | None, *, now: datetime) -> dict[
             "base_grown": base.grown,
             "base_quick_paths": base.quick_paths,
         }
-    return {name: value for name, value in found.items() if value not in (None, 0, 0.0, "", [])}
+    return {name: value for name, value in found.items() if value not in (None, False, 0, 0.0, "", [])}
 
 
 # --- links ----------------------------------------------------------------------------------------------------------
@@ -53,6 +53,7 @@ def _ring(story: Story, ring: Ring) -> dict[str, Any]:
             "ring_kinds": list(ring.kinds),
             "ring_keys": len(ring.shared),
             "ring_users": list(ring.members[:MOST_SHOWN]),
+            "ring_apart": ring.is_apart and ring.size <= MOST_AT_HOME,
         }
     friends = {deed.referee_id for deed in story.deeds}
     if story.referee_id is not None:
@@ -92,7 +93,7 @@ def _path(story: Story, ring: Ring) -> dict[str, Any]:
             break
         levels += 1
     at_home = {story.referee_id, *(step.referrer_id for step in path[:levels])}
-    if ring.size <= MOST_AT_HOME and at_home.issubset(ring.members):
+    if ring.size <= MOST_AT_HOME and not ring.is_apart and at_home.issubset(ring.members):
         levels = 1  # a family that signs up on one evening
     quick = sum(
         deed.referred_at is not None and timedelta(0) <= deed.referred_at - deed.at <= QUICK for deed in story.deeds

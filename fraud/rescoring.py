@@ -43,9 +43,12 @@ OF_CODE = "CODE_LEAK"
 PAID = "payout_needs_proposal"
 OF_REFERRER = frozenset(
     ("STEADY_DRIP", "SLOW_DRIP", "REGULAR_LONG", "HIT_AND_RUN", "REFUND_AFTER_REWARD", "LOOKALIKE_DAY", "REFERRAL_TREE_SPEED",
-     "RING_SIZE", "STAR", "DIRECT_LINKS", "CIRCLE", "CHAIN", "HELD_COMPANY")
+     "RING_SIZE", "RING_APART", "STAR", "DIRECT_LINKS", "CIRCLE", "CHAIN", "HELD_COMPANY")
 )  # fmt: skip
 """Signals that speak of more than one: what the referrer brought, and by whom he came, is looked at again, too."""
+
+OF_RING = frozenset(("RING_SIZE", "RING_APART", "STAR", "DIRECT_LINKS"))
+"""Signals that name a ring: what they hold is one case."""
 
 # each at most once a day, and nothing that is held already
 _COMPANY = """
@@ -305,7 +308,7 @@ def _hold(app: App, judged: Judged, now: datetime) -> None:
     handler = handler_of(story.subject_type)
     effects = handler.hold(app, [story.subject_id], actor="system")
     described = handler.describe(app, [story.subject_id]).get(story.subject_id)
-    is_ring = judged.ring.step and any(reason.code in ("RING_SIZE", "STAR", "DIRECT_LINKS") for reason in told.spoken)
+    is_ring = judged.ring.step and any(reason.code in OF_RING for reason in told.spoken)
     key = rings.case_key(app, judged.ring, judged.around) if is_ring else ""
     spoken = told.spoken or tuple(reason for reason in told.reasons if reason.code == scoring.BROKEN)
     known = set(

@@ -22,6 +22,9 @@ WITHIN = timedelta(days=180)
 MOST_KEYS = 2_000
 MOST_SUBJECTS = 500
 A_MEMBERS_SUBJECTS = 5
+APART = (4, 5)
+"""Sizes of rings of which it is asked whether any two were ever seen at one address: two or three of a family may have been out whenever
+they were seen, and more than five are no family anyway."""
 
 # one hop: the keys of these users, and who else has them; hubs, marked or by their number, are left out
 _HOP = f"""
@@ -35,6 +38,13 @@ CROSS JOIN LATERAL (
     ORDER BY l.first_seen DESC LIMIT {HUB + 1}) newest) n
 WHERE cardinality(n.users) BETWEEN 2 AND CASE WHEN k.kind = {KeyKind.IP} THEN {MOST_ON_ADDRESS} ELSE {HUB} END
   AND NOT EXISTS (SELECT FROM fraud_keymark m WHERE m.app_id = %(app_id)s AND m.kind = k.kind AND m.key = k.key AND m.is_hub)
+"""
+
+# of few people: how many have an address at all, and how many of them have one in common with another
+_TOGETHER = f"""
+SELECT count(DISTINCT user_id), count(DISTINCT user_id) FILTER (WHERE people > 1) FROM (
+  SELECT user_id, count(*) OVER (PARTITION BY key) AS people FROM fraud_link
+  WHERE app_id = %(app_id)s AND user_id = ANY(%(users)s::text[]) AND kind = {KeyKind.IP} AND last_seen > %(since)s) placed
 """
 
 _SUBJECTS = f"""
@@ -80,6 +90,8 @@ class Ring:
     shared: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     """(kind, key) → its users, of the keys that connect."""
     smallest_key: tuple[int, int] | None = None
+    is_apart: bool = False
+    """Of four or five: each was seen at some address, and no two of them at the same, though they share what people share at home."""
     known: int = 0
     """How large one of the members saw it from the middle, when it was looked at: its ends see three hops only."""
 
@@ -93,8 +105,8 @@ class Ring:
 
     @property
     def step(self) -> int:
-        """The largest of ``STEPS`` that it has reached, or 0."""
-        return max((step for step in STEPS if self.size >= step), default=0)
+        """The largest of ``STEPS`` that it has reached, or 0; four who are never seen together are a step, too."""
+        return max((step for step in STEPS if self.size >= step), default=APART[0] if self.is_apart else 0)
 
     def linked_to(self, user_id: str, others: Collection[str]) -> set[str]:
         """Of the others those who share a strong key with the user."""
@@ -121,8 +133,9 @@ def around(
     related: Iterable[str] = (),
     without: Collection[tuple[int, int]] = (),
 ) -> Ring:
-    """The ring of a user, in at most three statements. ``related``: the referrer and his other friends; among them a shared address
-    with the same device or browser connects too. ``without``: keys known to be popular, such as a shop's tablet."""
+    """The ring of a user, in at most three statements; a small one takes one more. ``related``: the referrer and his other friends; among
+    them a shared address with the same device or browser connects too. ``without``: keys known to be popular, such as a shop's
+    tablet."""
     kin = {user_id, *related}
     members, frontier = {user_id}, {user_id}
     shared: dict[tuple[int, int], tuple[str, ...]] = {}
@@ -140,7 +153,15 @@ def around(
         members |= frontier
         if not frontier:
             break
-    return Ring(tuple(sorted(members)), shared, min(shared, default=None))
+    return Ring(tuple(sorted(members)), shared, min(shared, default=None), _is_apart(app, members, at - WITHIN))
+
+
+def _is_apart(app: App, members: Collection[str], since: datetime) -> bool:
+    """An address that many use counts as one in common: who works in one office may live together, too."""
+    if not APART[0] <= len(members) <= APART[-1]:
+        return False
+    placed, together = sql.row(_TOGETHER, {"app_id": app.pk, "users": sorted(members), "since": since})
+    return placed == len(members) and not together
 
 
 def _on_address(users: list[str], companions: list[int | None], kin: set[str]) -> list[str]:

@@ -10,8 +10,9 @@ def look_again(apps: list, now: datetime) -> int:
     looked_at = 0
     for app in apps:
         app.clock_frozen_at = now
-        while done := rescoring.run(app):
-            looked_at += done
+        done = most = rescoring.MOST_AT_ONCE
+        while done == most:
+            looked_at += (done := rescoring.run(app, most=most))
     return looked_at
 
 

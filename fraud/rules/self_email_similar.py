@@ -1,5 +1,5 @@
 """The friend's address looks like the referrer's. People are named alike, so it never suffices alone, and counts half for short or
-common names."""
+common names, and within one firm, where a scheme makes the addresses."""
 
 from ..assessment import IDENTITY, Reason
 from ..facts import Facts
@@ -21,7 +21,7 @@ def judge(facts: Facts, points: int) -> Reason | None:
         share, how = 25, "is very like the referrer's"
     else:
         return None
-    if facts.email_local_is_common:
+    if facts.email_local_is_common or facts.email_domain_is_same:
         share //= 2
     evidence = {"likeness": round(facts.email_likeness, 2), "commonName": facts.email_local_is_common}
     return SELF_EMAIL_SIMILAR.reason(points * share // 35, f"The friend's e-mail address {how}.", evidence)

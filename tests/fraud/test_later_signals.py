@@ -1,5 +1,6 @@
 """What only time shows: each signal of the second pass with what makes it speak, and the honest thing that looks alike."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,7 +58,7 @@ def judged(told: Story, *, usual: Usual = CONTINUOUS, ring: Ring | None = None, 
     facts = Facts("CONVERSION", NOON, "mallory", "bikram", "bikram", usual=usual, sent=sent, extra=extra)
     kept = Facts.from_features(facts.features())
     assert kept.extra == facts.features().get("extra", {}), "the snapshot is what was judged"
-    codes = ("RING_SIZE DIRECT_LINKS STAR CIRCLE CHAIN REFERRAL_TREE_SPEED LOOKALIKE_DAY REGULAR_LONG STEADY_DRIP SLOW_DRIP "
+    codes = ("RING_SIZE RING_APART DIRECT_LINKS STAR CIRCLE CHAIN REFERRAL_TREE_SPEED LOOKALIKE_DAY REGULAR_LONG STEADY_DRIP SLOW_DRIP "
              "REFUND_AFTER_REWARD HIT_AND_RUN CODE_LEAK HELD_COMPANY").split()  # fmt: skip
     weights = Weights(0, {code: signal_of(code).points for code in codes})
     return scoring.judge(kept, weights, stages=(LATER,))
@@ -129,6 +130,15 @@ def test_a_family_that_signs_up_on_one_evening_is_no_tree():
     assert "REFERRAL_TREE_SPEED" in spoken(story(path=path)) and "REFERRAL_TREE_SPEED" not in spoken(
         story(path=path), ring=home
     )
+
+
+def test_a_family_that_is_never_seen_together_is_none():
+    path = [("sita", "bikram", NOON, 2), ("hari", "sita", NOON - HOUR, 2), ("ram", "hari", NOON - 2 * HOUR, 2)]
+    apart = Ring(("bikram", "hari", "ram", "sita"), {(2, 1): ("bikram", "hari", "ram", "sita")}, (2, 1), is_apart=True)
+    found = spoken(story(path=path), ring=apart)
+    assert found["RING_APART"] == 35 and "REFERRAL_TREE_SPEED" in found
+    assert "RING_APART" not in spoken(story(path=path), ring=replace(apart, known=7))  # then it is a ring by its size
+    assert "RING_APART" not in spoken(story(path=path), ring=replace(apart, is_apart=False))
 
 
 @pytest.mark.parametrize(("held", "of", "points"), [(2, 2, None), (3, 3, 20), (3, 6, 20), (3, 7, None)])

@@ -70,6 +70,34 @@ def test_patterns_and_what_is_long_ago_connect_nobody(himal):
     assert around(himal, "u0").size == 1
 
 
+@pytest.mark.parametrize(
+    ("addresses", "is_apart"),
+    [
+        ({"u0": 1, "u1": 2, "u2": 3, "u3": 4}, True),
+        ({"u0": 1, "u1": 2, "u2": 3, "u3": 1}, False),  # two of them at home
+        ({"u0": 1, "u1": 2, "u2": 3}, False),  # of one nobody knows where he is
+        ({}, False),
+    ],
+)
+def test_four_who_share_and_are_never_at_one_address(himal, rival, addresses, is_apart):
+    chain(himal, 4)
+    for user, address in addresses.items():
+        seen(himal, user, KeyKind.IP, address)
+        seen(rival, user, KeyKind.IP, 1)
+    seen(himal, "u0", KeyKind.IP, 9, at=NOON - timedelta(days=200))
+    seen(himal, "u1", KeyKind.IP, 9, at=NOON - timedelta(days=200))
+    ring = around(himal, "u1")
+    assert (ring.size, ring.is_apart, ring.step) == (4, is_apart, 4 if is_apart else 0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_of_two_or_three_and_of_many_nobody_asks_where_they_live(himal, count):
+    chain(himal, count)
+    for place in range(count):
+        seen(himal, f"u{place}", KeyKind.IP, place)
+    assert not around(himal, f"u{count // 2}").is_apart
+
+
 def test_a_ring_has_at_most_five_hundred_members_and_costs_three_statements(himal):
     links = []
     for group in range(40):

@@ -141,17 +141,19 @@ def test_evidence_names_the_key_as_text():
 # --- families -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("people", [2, 3, 4, 5])
 def test_a_family_never_reaches_the_threshold_by_what_it_shares(people):
-    """One tablet, one card, one phone, one address, all of them in one evening: the worst of honest families."""
+    """One tablet, one card, one address, all of them in one evening, and a couple's one phone: the worst of honest families."""
     others = people - 2
     home = facts(
         near(DEVICE, with_referrer=True, others=others, co_signed_up=others),
         near(PAYMENT, with_referrer=True, others=others),
-        near(PHONE, with_referrer=True, others=others),
+        near(PHONE, with_referrer=True),
         near(IP, with_referrer=True, same_agent=True, others=others),
         email_domain_is_same=True,
         email_likeness=0.5,
+        email_is_disposable=True,
+        extra={"chain": 4, "tree_levels": 3},
     )
-    told = judged(home)
+    told = judged(home, stages=("REQUEST", "LATER"))
     assert told.score == 45
     assert any(reason.code == "HOUSEHOLD" for reason in told.reasons)
     assert {reason.code: reason.silenced for reason in told.reasons}["IP_SELF"] == "household"
@@ -159,6 +161,43 @@ def test_a_family_never_reaches_the_threshold_by_what_it_shares(people):
 
 def test_six_are_no_family():
     assert judged(facts(near(DEVICE, with_referrer=True, others=4))).score >= 50
+
+
+@pytest.mark.parametrize("kind", [PHONE, EMAIL])
+def test_a_couple_has_one_phone_or_one_mailbox_and_three_have_not(kind):
+    with_referrer = kind == PHONE  # the referrer's own mailbox is certain by itself
+    assert judged(facts(near(kind, with_referrer=with_referrer, others=not with_referrer))).score == 45
+    assert judged(facts(near(kind, others=2))).score == 60
+    assert (
+        judged(facts(near(DEVICE, with_referrer=True), near(kind, with_referrer=with_referrer, others=2))).score >= 60
+    )
+
+
+def test_a_throw_away_address_is_no_home_by_itself():
+    alone = facts(near(IP, with_referrer=True), email_is_disposable=True)
+    assert judged(alone).score == 20 + 15
+    beside = facts(near(DEVICE, with_referrer=True), near(IP, with_referrer=True), email_is_disposable=True)
+    assert judged(beside).score == 45
+    assert judged(facts(near(DEVICE, with_referrer=True, others=4), email_is_disposable=True)).score == 60
+
+
+def test_who_was_never_seen_at_one_address_is_no_household():
+    shared = facts(near(DEVICE, with_referrer=True, others=2), extra={"ring_size": 4})
+    assert judged(shared, stages=("REQUEST", "LATER")).score == 45
+    apart = replace(shared, extra={"ring_size": 4, "ring_apart": True, "ring_kinds": ["DEVICE"]})
+    told = judged(apart, stages=("REQUEST", "LATER"))
+    assert told.score >= 80
+    assert any("no two of them were ever seen at one address" in reason.message for reason in told.spoken)
+
+
+def test_a_chain_longer_than_a_family_is_none_of_its():
+    home = facts(near(DEVICE, with_referrer=True), extra={"chain": 5})
+    assert judged(home, stages=("REQUEST", "LATER")).score == 45 + 20
+
+
+def test_a_firms_scheme_makes_addresses_alike():
+    assert points("SELF_EMAIL_SIMILAR", facts(email_likeness=0.95)) == 25
+    assert points("SELF_EMAIL_SIMILAR", facts(email_likeness=0.95, email_domain_is_same=True)) == 12
 
 
 def test_an_alias_of_the_referrers_mailbox_is_no_family_member():

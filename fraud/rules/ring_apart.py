@@ -1,0 +1,28 @@
+"""Four or five who share what a family shares, and who were never seen where a family is: at home. Cheats who grow a ring over days look
+like that long before they are six. Of two or three it says nothing, for they may have been out whenever they were seen."""
+
+from ..assessment import GRAPH, Reason
+from ..facts import Facts
+from . import LATER, Signal
+
+
+def judge(facts: Facts, points: int) -> Reason | None:
+    size = facts.extra.get("ring_size", 0)
+    if not facts.extra.get("ring_apart"):
+        return None
+    kinds = ", ".join(kind.lower() for kind in facts.extra.get("ring_kinds", ()))
+    message = f"{size} accounts share what a family shares ({kinds}), but no two of them were ever seen at one address."
+    evidence = {"members": size, "kinds": facts.extra.get("ring_kinds"), "users": facts.extra.get("ring_users")}
+    return RING_APART.reason(points, message, evidence)
+
+
+RING_APART = Signal(
+    code="RING_APART",
+    type="REFERRAL_RING",
+    family=GRAPH,
+    points=35,
+    needs=("graph", "ip"),
+    judge=judge,
+    describe="Four or five accounts share devices, e-mail addresses, phones or cards, and no two of them were seen at one network address.",
+    stage=LATER,
+)
