@@ -53,6 +53,17 @@ document.addEventListener("click", async event => {
   try { await navigator.clipboard.writeText(text); say("Copied"); } catch { say("This browser does not allow copying; please select the text."); }
 });
 
+// Live parts ask anew every 3 s while somebody is about, every minute when not, and not at all in a hidden tab.
+const ACTIVE = 3000, IDLE = 60000;
+let sign = Date.now(), asked = Date.now();
+for (const name of ["pointermove", "pointerdown", "keydown", "scroll", "focus"]) addEventListener(name, () => { sign = Date.now(); }, { passive: true, capture: true });
+setInterval(() => {
+  const now = Date.now();
+  if (document.hidden || now - asked < (now - sign < IDLE ? ACTIVE : IDLE)) return;
+  asked = now;
+  for (const el of document.querySelectorAll("[data-poll]")) el.dispatchEvent(new Event("poll"));
+}, 500);
+
 // Bulk: how many are chosen, and all of the page at once.
 document.addEventListener("change", event => {
   const form = event.target.closest("[data-bulk]");

@@ -21,7 +21,11 @@ class Entry:
 
 
 ENTRIES = (
+    Entry("Program", "overview", "Overview", "layout-dashboard", hotkey="g o"),
     Entry("Program", "campaigns", "Campaigns", "megaphone", hotkey="g c"),
+    Entry("Program", "referrals", "Referrals", "ticket", hotkey="g r"),
+    Entry("Program", "conversions", "Conversions", "shopping-bag"),
+    Entry("Program", "rewards", "Rewards", "hand-coins", hotkey="g w"),
     Entry("Fraud", "fraud", "Review", "shield-alert", "fraud.read", hotkey="g f"),
     Entry("Fraud", "fraud_rules", "Rules", "sliders-horizontal", "fraud.read"),
     Entry("Fraud", "fraud_lists", "Lists", "list-checks", "fraud.read"),
@@ -42,6 +46,8 @@ ENTRIES = (
     Entry("Marketplace", "counter", "Counter", "scan-line", "marketplace.settle"),
     Entry("Marketplace", "statement", "Statement", "receipt-text"),
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
+    Entry("Developers", "webhooks", "Webhooks", "webhook", "webhooks.manage", hotkey="g h"),
+    Entry("Developers", "request_log", "Request log", "scroll-text", "logs.read", hotkey="g l"),
 )
 
 

@@ -1,5 +1,12 @@
 """``/dashboard/{app_id}/log/…``"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from .calls import Call, Calls
+from .failures import Failures
+
+urlpatterns = [
+    path("log/", Failures.as_view(), name="request_log"),
+    path("log/requests/", Calls.as_view(), name="api_calls"),
+    path("log/requests/<str:request_id>/", Call.as_view(), name="api_call"),
+]

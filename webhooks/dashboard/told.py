@@ -1,0 +1,46 @@
+"""What the pages of other rooms show beside an event: to which endpoints it went, and what they answered."""
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from incenta.dashboard.telling import Told, tell_with
+from webhooks.models import WebhookDelivery
+from webhooks.models.delivery import State
+
+STATUS = {
+    State.DELIVERED: ("fulfilled", "delivered"),
+    State.FAILED: ("rejected", "given up"),
+    State.QUARANTINED: ("rejected", "set aside"),
+    State.HELD: ("held", "kept, the endpoint is paused"),
+    State.LEASED: ("pending", "being sent"),
+    State.PENDING: ("pending", "on its way"),
+}
+
+
+def deliveries(request: HttpRequest, event_ids: list[str]) -> dict[str, list[Told]]:
+    """Event → its deliveries, oldest first. One statement."""
+    found: dict[str, list[Told]] = {}
+    rows = WebhookDelivery.objects.filter(app=request.app, message__in=event_ids).select_related("endpoint")
+    for delivery in rows.order_by("created_at", "id"):
+        status, text = STATUS[State(delivery.state)]
+        if delivery.last_status:
+            text += f", answered {delivery.last_status}"
+        elif delivery.last_error:
+            text += f", {delivery.last_error}"
+        if delivery.state == State.PENDING and delivery.failures:
+            text += f", failed {delivery.failures} time{'s' if delivery.failures > 1 else ''}"
+        told = Told(delivery.endpoint.url, status, text, delivery.done_at, delivery.pk, _url(request, delivery))
+        found.setdefault(delivery.message_id, []).append(told)
+    return found
+
+
+def _url(request: HttpRequest, delivery: WebhookDelivery) -> str:
+    try:
+        return reverse("dashboard:webhook_delivery", args=[request.app.pk, delivery.endpoint_id, delivery.pk])
+    except NoReverseMatch:
+        return ""
+
+
+def register() -> None:
+    """Names this room as the one that delivers; once, when it is ready."""
+    tell_with(deliveries)
