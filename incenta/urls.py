@@ -13,6 +13,7 @@ api = [
     path("", include("fraud.api.urls")),
     path("", include("webhooks.api.urls")),
     path("", include("incenta.events.api.urls")),
+    path("", include("incenta.accounts.api.urls")),
     path("", include("incenta.api.urls")),
 ]
 
@@ -20,6 +21,7 @@ dashboard = [
     path("", include("incenta.dashboard.urls")),
     path("", include("incenta.accounts.dashboard.urls")),
     path("<app:app_id>/", include("incenta.accounts.dashboard.app_urls")),
+    path("<app:app_id>/", include("incenta.dashboard.app_urls")),
     path("<app:app_id>/", include("referrals.dashboard.urls")),
     path("<app:app_id>/", include("fraud.dashboard.urls")),
     path("<app:app_id>/", include("incentives.dashboard.urls")),

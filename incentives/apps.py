@@ -12,7 +12,9 @@ class IncentivesConfig(AppConfig):
         from fraud import subjects
 
         from . import fraud_subjects, ledger, people
+        from .dashboard import person
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
         people.tell()
+        person.register()

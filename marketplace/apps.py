@@ -11,10 +11,13 @@ class MarketplaceConfig(AppConfig):
         from incentives.explaining import explain_with
         from incentives.redemption_review import shelve
 
-        from . import settlement
+        from . import people, settlement
+        from .dashboard import person
         from .redemptions import explain
         from .review_shelf import Market
 
         explain_with("rdm", explain)
         shelve(Market())
         ledger.verify_with(settlement.verify)
+        people.tell()
+        person.register()

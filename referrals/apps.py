@@ -7,9 +7,12 @@ class ReferralsConfig(AppConfig):
     verbose_name = "Referrals"
 
     def ready(self) -> None:
-        from . import fraud_history, fraud_subjects
+        from . import fraud_history, fraud_subjects, people
         from .causes import tell_the_ledger
+        from .dashboard import person
 
         tell_the_ledger()
         fraud_subjects.register()
         fraud_history.register()
+        people.tell()
+        person.register()

@@ -11,6 +11,7 @@ from fraud.facts import Past
 from fraud.looking import Asked, Look
 from fraud.models import Action, Subject
 from incenta import clock, events, money
+from incenta.accounts import people
 from incenta.accounts.models import App
 from incenta.database import sql
 from incenta.errors import BadRequest, Conflict, InvalidInput, NotFound
@@ -81,6 +82,9 @@ SELECT
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(budgeted)s THEN (
     SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END,
+  %(first_time)s AND EXISTS (
+    SELECT FROM accounts_tombstone
+    WHERE app_id = %(app_id)s AND key = %(tombstone)s AND used_up -> 'campaigns' ? %(campaign_id)s::text),
   (SELECT json_agg(json_build_array(extract(epoch FROM converted_at)::float8, amount_minor, referee_id)) FROM (
     SELECT converted_at, amount_minor, referee_id FROM referrals_conversion
     WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s
@@ -198,6 +202,7 @@ def convert(
                 "upline_id": upline_id,
                 "external_id": external_id,
                 "first_time": rules.first_time_user_only,
+                "tombstone": people.tombstone_key(app, referee_id),
                 "converted_at": converted_at,
                 "tier_most": rules.tiers[-1].min_conversions if rules.tiers else 0,
                 "reward_most": rules.max_rewards_per_referrer or 0,
@@ -217,11 +222,14 @@ def convert(
             rewards_of_referrer,
             rewards_of_upline,
             promised,
+            was_here,
             *had,
         ) = seen
         past, usual_rows = had
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
+        if was_here:
+            raise Conflict("already_converted", "This friend has converted before, as a member who was since erased.")
         rules.require_open(converted_at)
         if rules.window is not None and converted_at > (clicked_at or code_made_at) + rules.window:
             raise BadRequest("conversion_window_expired", "The friend's click is too long ago for this campaign.")

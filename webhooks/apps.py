@@ -5,3 +5,10 @@ class WebhooksConfig(AppConfig):
     name = "webhooks"
     label = "webhooks"
     verbose_name = "Webhooks"
+
+    def ready(self) -> None:
+        from . import people
+        from .dashboard import told
+
+        people.tell()
+        told.register()

@@ -48,6 +48,8 @@ class Holding:
     is_deleted: bool = False
     is_told: bool = True
     untold: frozenset[str] = frozenset()
+    place: int = 0
+    """Holdings are gone through by their place: those that find their rows by other nouns' ids come after these."""
 
     def of(self, app: App, user_id: str, subjects: Sequence[str] = ()):
         """The rows, whatever ``default_manager`` hides."""
@@ -87,6 +89,7 @@ def hold(
     """A room tells what it holds. ``first`` runs before anything changes (to lock, and to note what must be known later), ``last``
     when every row has its new name; both in the transaction. Called from ``AppConfig.ready``."""
     _holdings.extend(holdings)
+    _holdings.sort(key=lambda holding: holding.place)
     if first:
         _firsts.append(first)
     if last:
@@ -164,7 +167,7 @@ def tombstone_of(app: App, user_id: str) -> Tombstone | None:
 
 # --- one table --------------------------------------------------------------------------------------------------------
 def _ids(holding: Holding, rows: Sequence[Model]) -> list[str]:
-    return [row.pk for row in rows if isinstance(row.pk, str) and holding.people]
+    return [row.pk for row in rows if isinstance(row.pk, str)]
 
 
 def _rename(holding: Holding, person: Person, rows: Sequence[Model]) -> None:
@@ -175,23 +178,23 @@ def _rename(holding: Holding, person: Person, rows: Sequence[Model]) -> None:
     if holding.named_in:
         for row in rows:
             for name in holding.named_in:
-                setattr(row, name, _renamed(getattr(row, name), person))
+                setattr(row, name, renamed(getattr(row, name), person))
         holding.model._base_manager.bulk_update(rows, holding.named_in, batch_size=BATCH)
     if changes:
         found.update(**changes)
 
 
-def _renamed(value: Any, person: Person, key: str = "") -> Any:
+def renamed(value: Any, person: Person, key: str = "") -> Any:
     """JSON with the person's id and codes replaced, where a value is one of them, and what is personal left out."""
     if isinstance(value, dict):
         return {
             name: (type(each)() if isinstance(each, dict | list) else None)
             if name in PERSONAL
-            else _renamed(each, person, name)
+            else renamed(each, person, name)
             for name, each in value.items()
         }
     if isinstance(value, list):
-        return [_renamed(each, person, key) for each in value]
+        return [renamed(each, person, key) for each in value]
     if isinstance(value, str):
         if value == person.user_id and _names_people(key):
             return person.name

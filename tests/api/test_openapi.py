@@ -241,6 +241,10 @@ def test_a_whole_programme_answers_as_described(checked, described):
         checked("GET", path)
     for flagged in (code, code, "none"):
         checked("POST", f"/referrals/{flagged}/flag", {"reason": "On a coupon site."})
+    checked("GET", "/users/bikram/export")
+    checked("GET", "/users/never-seen/export")
+    checked("DELETE", "/users/bikram")
+    checked("DELETE", "/users/bikram")
     checked("DELETE", f"/webhooks/{hook['id']}")
     everything = {
         operation["operationId"]

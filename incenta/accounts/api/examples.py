@@ -1,0 +1,32 @@
+"""People's data by example, for the API's description."""
+
+from incenta.api.examples import Face, Free, Operation
+
+AT = "2026-11-23T01:47:00.123Z"
+GONE = "former-member-7fhkq9mxwpr3"
+
+OPERATIONS = {
+    ("Export", "get"): Operation(
+        "All that is held of one person",
+        Face(
+            "PersonExport",
+            {
+                "userId": "customer_42",
+                "exportedAt": AT,
+                "data": Free({"profile": [{"externalId": "customer_42", "email": "asha@example.com"}], "rewards": []}),
+            },
+        ),
+        description="Rows as they are stored, by noun, oldest first: what an access request asks for.",
+        id="exportUser",
+    ),
+    ("Person", "delete"): Operation(
+        "Erase one person",
+        Face("Erasure", {"userId": GONE, "erasedAt": AT, "records": Free({"profile": 1, "wallets": 1, "rewards": 2})}),
+        description=(
+            "Takes the name off everything at once: the rows are of `userId` from now on, which is told this once. Amounts stay, so "
+            "the books balance; personal details, addresses and webhook bodies that have arrived are deleted. Whoever comes back "
+            "under the old id starts anew, but is no new customer again."
+        ),
+        id="eraseUser",
+    ),
+}

@@ -1,0 +1,189 @@
+"""One person's data: all of it told, all of it without a name afterwards, and every sum as it was."""
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+
+from incenta.accounts import people
+from incenta.events import dispatch
+from incentives import ledger
+from tests.cast import at_once
+from tests.everything import one_of_everything
+
+pytestmark = pytest.mark.django_db
+
+OF_PEOPLE = {"user_id", "referrer_id", "referee_id"}
+NOT_OF_PEOPLE = {
+    "accounts.Membership",  # who works for a merchant
+    "account.EmailAddress",
+    "mfa.Authenticator",
+    "admin.LogEntry",
+    "fraud.Decision",  # the analyst
+}
+"""Models whose ``user_id`` is a person at the merchant's, with an account of his own."""
+
+
+def test_every_column_of_people_is_known_to_the_export_and_the_erasure():
+    held = {(holding.model, column) for holding in people.holdings() for column in holding.people}
+    columns = {
+        (model, column.attname)
+        for model in apps.get_models()
+        for column in model._meta.concrete_fields
+        if column.attname in OF_PEOPLE and model._meta.label not in NOT_OF_PEOPLE
+        if isinstance(column, models.CharField)
+    }
+    assert columns - held == set()
+    assert len(columns) > 15
+
+
+def rows_naming(app, text: str) -> list[str]:
+    """Every row of every table that says ``text`` anywhere: table and row."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            table = model._meta.db_table
+            if not model._meta.managed:
+                continue
+            cursor.execute(f'SELECT t::text FROM "{table}" t WHERE t::text LIKE %s', [f"%{text}%"])
+            found += [f"{table}: {row[0][:300]}" for row in cursor.fetchall()]
+    return found
+
+
+def test_all_that_is_held_is_told(himal, rival):
+    names = one_of_everything(himal, "himal")
+    told = himal.get(f"/users/{names['user_id']}/export")
+    assert told.status == 200, told
+    assert told["userId"] == names["user_id"]
+    data = told["data"]
+    assert {
+        "referrals",
+        "conversions",
+        "rewards",
+        "wallets",
+        "events",
+        "itemRedemptions",
+        "marketplaceRedemptions",
+    } <= set(data)
+    assert {row["id"] for row in data["rewards"]} >= {names["reward_id"]}
+    assert data["conversions"][0]["amountMinor"] == 8000
+    assert "requestHash" not in data["conversions"][0]
+    assert {event["type"] for event in data["feed"]} >= {"REFERRAL_CREATED", "REFERRAL_CONVERTED", "REWARD_CREATED"}
+
+    for path in (f"/users/{names['user_id']}/export", "/users/nobody/export"):
+        assert rival.get(path).status == 404
+    assert rival.get("/users/nobody/export")["code"] == "user_not_found"
+
+
+def test_erased_is_nowhere_named_and_no_sum_has_moved(himal, rival):
+    names = one_of_everything(himal, "himal")
+    theirs = one_of_everything(rival, "rival")
+    asha = names["user_id"]
+    before = ledger.verify(himal.app)
+    had = himal.get(f"/incentives/balances/{asha}").json
+
+    assert rival.delete(f"/users/{asha}").status == 404
+    erased = himal.delete(f"/users/{asha}")
+    assert erased.status == 200, erased
+    former = erased["userId"]
+    assert former.startswith("former-member-")
+    assert erased["records"]["wallets"] == 1
+
+    assert rows_naming(himal.app, asha) == []
+    after = ledger.verify(himal.app)
+    assert after["ok"], after
+    assert after["totals"] == before["totals"]
+    assert himal.get(f"/incentives/balances/{former}").json | {"userId": asha, "asOf": None} == had | {"asOf": None}
+    board = himal.get("/incentives/leaderboard").json
+    assert former in [line["userId"] for line in board]
+    assert himal.get(f"/referrals/{names['code']}").status == 404  # his codes are closed
+    assert himal.convert(names["code"], "somebody").status == 404
+
+    assert himal.delete(f"/users/{asha}").status == 404  # nothing is held any more
+    assert rival.get(f"/users/{theirs['user_id']}/export").status == 200
+    assert ledger.verify(rival.app)["ok"]
+
+
+def test_a_friend_who_was_erased_is_no_new_customer_when_he_comes_back(himal):
+    campaign, other = himal.campaign(), himal.campaign(name="Another")
+    asha = himal.code(campaign)
+    assert himal.convert(asha, "bikram").status == 201
+    assert himal.delete("/users/bikram").status == 200
+
+    again = himal.convert(asha, "bikram")
+    assert (again.status, again["code"]) == (409, "already_converted")
+    assert himal.convert(himal.code(campaign, "tara"), "bikram").status == 409
+    assert himal.convert(himal.code(other), "bikram").status == 201  # there he is new
+    assert himal.convert(asha, "devi").status == 201
+
+
+def test_what_is_given_once_is_not_given_again_to_who_comes_back(himal):
+    signup = {"key": "signup", "name": "Signs up", "type": "STANDARD", "coins": 50, "maxRepeats": 1}
+    assert himal.post("/incentives/actions", signup).status == 201
+    visit = {"key": "visit", "name": "Visits", "type": "STANDARD", "xp": 10}
+    assert himal.post("/incentives/actions", visit).status == 201
+    level = {"level": 1, "name": "One", "xpThreshold": 10, "coins": 5}
+    assert himal.post("/incentives/levels", level).status == 201
+
+    def does(action: str):
+        return himal.post("/incentives/events", {"userId": "asha", "actionKey": action}).json
+
+    assert does("signup")["balances"]["coins"] == 50
+    assert does("visit")["balances"]["coins"] == 55
+    assert himal.delete("/users/asha").status == 200
+
+    assert does("signup")["notAwarded"]["code"] == "max_repeats"
+    back = does("visit")
+    assert back["balances"] == {"xp": 10, "coins": 0, "tokens": 0}
+    assert back["level"] == 1
+    assert ledger.verify(himal.app)["ok"]
+
+
+def test_what_was_sent_is_forgotten_once_it_has_arrived(himal):
+    from webhooks.models import WebhookDelivery, WebhookMessage
+
+    assert himal.post("/webhooks", {"url": "https://hooks.himal.example/in", "events": ["*"]}).status == 201
+    asha = himal.code(himal.campaign(), "asha the first")
+    dispatch.dispatch()
+    assert himal.convert(asha, "bikram").status == 201
+    dispatch.dispatch()
+    first = WebhookDelivery.objects.filter(app=himal.app).earliest("id")
+    WebhookDelivery.objects.filter(app=himal.app).exclude(pk=first.pk).update(state="delivered")
+
+    assert himal.delete("/users/asha%20the%20first").status == 200
+    assert list(WebhookMessage.objects.filter(app=himal.app)) == [first.message]  # on its way: signed bytes stay
+
+
+def test_an_id_that_is_an_everyday_word_spoils_nothing(himal):
+    code = himal.code(himal.campaign(), "USD")
+    made = himal.convert(code, "5")
+    assert made.status == 201
+    assert himal.delete("/users/USD").status == 200
+    assert himal.delete("/users/5").status == 200
+    conversion = himal.get(f"/conversions/{made['conversionId']}")
+    assert conversion["currency"] == "USD"
+    told = [himal.app.events.get(type="REFERRAL_CONVERTED").data]
+    assert told[0]["currency"] == "USD"
+    assert told[0]["refereeId"].startswith("former-member-")
+    assert told[0]["amount"] == 50
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thirty_requests_while_he_is_erased(himal):
+    assert (
+        himal.post("/incentives/actions", {"key": "visit", "name": "Visits", "type": "STANDARD", "coins": 1}).status
+        == 201
+    )
+    himal.post("/incentives/events", {"userId": "asha", "actionKey": "visit"})
+
+    def act(place: int):
+        if place % 5 == 4:
+            return himal.delete("/users/asha")
+        return himal.post("/incentives/events", {"userId": "asha", "actionKey": "visit"})
+
+    answers = at_once(30, act)
+    assert {answer.status for answer in answers} <= {200, 201, 404}
+    recorded = 1 + sum(answer.status == 201 for answer in answers)
+    verified = ledger.verify(himal.app)
+    assert verified["ok"], verified
+    assert himal.app.wallets.count() >= 2
+    assert sum(wallet.coins for wallet in himal.app.wallets.all()) == recorded
