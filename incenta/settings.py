@@ -213,6 +213,8 @@ BEHIND_PROXY = flag("INCENTA_BEHIND_PROXY", default=False)
 REQUEST_LOG_KEEP_DAYS = 30
 
 # --- webhooks -------------------------------------------------------------------------------------------------------
+# "raise" refuses to record an event that differs from the catalogue's schema; "sample" looks at one in a hundred and logs.
+EVENT_CHECK = env.str("INCENTA_EVENT_CHECK", default="sample")
 ALLOW_PRIVATE_WEBHOOKS = flag("INCENTA_ALLOW_PRIVATE_WEBHOOKS", default=False)
 if ALLOW_PRIVATE_WEBHOOKS and not DEBUG:
     raise ImproperlyConfigured(

@@ -15,6 +15,7 @@ os.environ |= {
     "CELERY_BROKER_URL": os.environ.get("TEST_CELERY_BROKER_URL", "memory://"),
     "STATICFILES_BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
     "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "false",
+    "INCENTA_EVENT_CHECK": "raise",
 }
 
 from incenta.database.embedded import Cluster

@@ -19,6 +19,8 @@ from .models import Trigger, WebhookEndpoint, WebhookMessage
 
 LARGEST_BODY = 64 * 1024
 LONGEST_THIN_VALUE = 500
+THIN_ITEMS = (50, 10, 0)
+"""How many items of a list a thin body keeps: the first of these with which it is not too large."""
 
 _WRITE = """
 WITH message AS (
@@ -103,21 +105,27 @@ def body_of(event: Event, version: str) -> bytes:
 def body(message_id: str, event_type: str, data: dict, moment: datetime) -> bytes:
     """The exact bytes of a message; ``moment`` is when the event happened.
 
-    One over 64 KiB is sent thin: the short values of ``data`` and ``"truncated": true``; ``GET /v1/events`` has it whole.
+    One over 64 KiB is sent thin, its texts and lists cut, and ``"truncated": true`` among its ``data``; ``GET /v1/events``
+    has it whole.
     """
     written = canonical.dumps({"event": event_type, "data": data, "timestamp": clock.iso(moment), "id": message_id})
     if len(written) <= LARGEST_BODY:
         return written
-    thin = {
-        name: value
-        for name, value in data.items()
-        if value is None
-        or isinstance(value, bool | int | float)
-        or (isinstance(value, str) and len(value) <= LONGEST_THIN_VALUE)
-    }
-    return canonical.dumps(
-        {"event": event_type, "data": thin | {"truncated": True}, "timestamp": clock.iso(moment), "id": message_id}
-    )
+    for most in THIN_ITEMS:
+        thin = _thin(data, most) | {"truncated": True}
+        written = canonical.dumps({"event": event_type, "data": thin, "timestamp": clock.iso(moment), "id": message_id})
+        if len(written) <= LARGEST_BODY:
+            break
+    return written
+
+
+def _thin(value: object, most: int) -> object:
+    """The same shape with long texts and lists cut: what reads the whole reads this too."""
+    if isinstance(value, dict):
+        return {name: _thin(inner, most) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_thin(inner, most) for inner in value[:most]]
+    return value[:LONGEST_THIN_VALUE] if isinstance(value, str) else value
 
 
 def example_body(message_id: str, event_type: str, app: App, version: str = versions.CURRENT) -> bytes:

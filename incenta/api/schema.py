@@ -20,7 +20,7 @@ from incenta.api import lists
 from incenta.api.examples import Face, Free, Nullable, Operation, Sometimes, example_of, schema_of
 from incenta.api.json import dumps
 from incenta.api.views import ApiView
-from incenta.events.catalogue import EVENT_TYPES
+from incenta.events.catalogue import EVENT_TYPES, EventType
 from incenta.serializers import Serializer, camel
 
 ERROR = Face(
@@ -343,30 +343,15 @@ def _references(headers: dict) -> dict:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
 
 
-def _webhook(kind) -> dict:
-    """What arrives at an endpoint, described from the catalogue's example."""
-    body = {
-        "event": kind.name,
-        "data": kind.example,
-        "timestamp": "2026-11-23T01:47:00.123Z",
-        "id": "msg_01m831b2qts05fen4vdq67f4qp",
-    }
-    schema = {
-        "type": "object",
-        "required": ["event", "data", "timestamp", "id"],
-        "properties": {
-            "event": {"const": kind.name},
-            "data": {"type": "object", "properties": {name: {} for name in kind.example}},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "id": {"type": "string"},
-        },
-    }
+def _webhook(kind: EventType) -> dict:
+    """What arrives at an endpoint, as the catalogue promises it."""
+    schema = {name: value for name, value in kind.body_schema.items() if name != "$schema"}
     return {
         "post": {
             "operationId": camel(f"on_{kind.name.lower()}"),
             "tags": ["webhooks"],
             "summary": kind.description,
-            "requestBody": {"content": {"application/json": {"schema": schema, "example": body}}},
+            "requestBody": {"content": {"application/json": {"schema": schema, "example": kind.body_example}}},
             "responses": {"2XX": {"description": "Received. Anything else is sent again later."}},
         }
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from incenta import clock
@@ -40,7 +41,14 @@ def install_doorbell(ring: Callable[[], None]) -> None:
 def event(
     app, type: str, data: dict, *, subject: tuple[str, str], actor: str = "", occurred_at: datetime | None = None
 ) -> dict:
-    """One event as a row, not yet written. ``data`` is JSON as :mod:`json` writes it: no decimals, no datetimes."""
+    """One event as a row, not yet written. ``data`` is JSON as :mod:`json` writes it: no decimals, no datetimes.
+
+    Raises ``NotAsPromised`` in tests, where it is not what the catalogue says.
+    """
+    if settings.EVENT_CHECK == "raise":
+        from .checking import require
+
+        require(type, data)
     return {
         "id": new_id("msg"),
         "app_id": app.pk,

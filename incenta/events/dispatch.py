@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from incenta.database import sql
 
+from . import checking
 from .models import Event, StuckEvent
 
 logger = logging.getLogger("incenta.events.dispatch")
@@ -62,6 +63,7 @@ def _act(ids: list[str], subscribers: dict[str, list[Subscriber]]) -> None:
     if not ids:
         return
     events = list(Event.objects.filter(id__in=ids).order_by("id"))
+    checking.sample(events)
     for wanted, actions in subscribers.items():
         batch = [event for event in events if wanted in ("*", event.type)]
         for action in actions:

@@ -149,12 +149,24 @@ def test_fanning_out_twice_makes_one_delivery_and_keeps_the_first_bytes(shop, re
 def test_an_event_too_large_to_push_is_sent_thin(shop, receiver):
     endpoint_of(shop, receiver.url())
     [event_id] = happen(
-        shop, data={"rewardId": "rew_1", "amount": 5, "metadata": {"pad": "x" * 70_000}, "note": "y" * 70_000}
+        shop,
+        data={
+            "rewardId": "rew_1",
+            "amount": 5,
+            "metadata": {"pad": "x" * 70_000},
+            "list": [{"note": "y" * 7_000}] * 70,
+        },
     )
     send_all()
 
     [request] = receiver.received
-    assert request.json["data"] == {"rewardId": "rew_1", "amount": 5, "truncated": True}
+    assert request.json["data"] == {
+        "rewardId": "rew_1",
+        "amount": 5,
+        "metadata": {"pad": "x" * 500},
+        "list": [{"note": "y" * 500}] * 50,
+        "truncated": True,
+    }
     assert request.id == event_id
 
 
