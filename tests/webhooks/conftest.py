@@ -11,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import connections, transaction
+from django.db.models.functions import Now
 
 from incenta import events
 from incenta.events import dispatch as dispatching
 from tests.cast import himal, rival  # noqa: F401 - fixtures
 from webhooks.fanout import fan_out
-from webhooks.models import WebhookDelivery, WebhookEndpoint
+from webhooks.models import EndpointHealth, WebhookDelivery, WebhookEndpoint
 from webhooks.pump import Pump
 from webhooks.transport import Sender
 
@@ -91,6 +92,12 @@ def receiver():
     one.close()
 
 
+@pytest.fixture(autouse=True)
+def thin_air(settings):
+    """The events of these tests are made of it; ``test_catalogue.py`` looks at real ones."""
+    settings.EVENT_CHECK = "off"
+
+
 @pytest.fixture
 def development(settings):
     """Loopback is a target only where development allows it."""
@@ -158,10 +165,9 @@ def send_all(app=None, **options) -> int:
 
 
 def make_due(**filters) -> None:
-    """Moves the schedule instead of waiting for it."""
-    from django.db.models.functions import Now
-
+    """Moves the schedule instead of waiting for it, and the breaker's window with it."""
     WebhookDelivery.objects.filter(state="pending", **filters).update(next_at=Now())
+    EndpointHealth.objects.exclude(open_until=None).update(open_until=Now())
 
 
 __all__ = [
