@@ -2,6 +2,7 @@
 ``Conflict``."""
 
 from datetime import datetime
+from hashlib import blake2b
 
 from incenta.clock import iso
 from incenta.errors import Conflict
@@ -66,6 +67,20 @@ def is_code_expired(reward: Reward, now: datetime) -> bool:
         return reward.cancel_reason == EXPIRED
     is_late = reward.expires_at is not None and reward.expires_at <= now
     return is_late and is_open(reward) and not hold_reasons(reward, now)
+
+
+def seal(reward: Reward) -> str:
+    """What somebody sees of a reward, in a few characters. It differs after whatever a verb or a reversal changes."""
+    seen = (
+        reward.status,
+        sorted(reward.holds),
+        reward.amount_minor,
+        reward.reversed_minor,
+        reward.code,
+        iso(reward.claimed_at),
+        iso(reward.matures_at),
+    )
+    return blake2b(repr(seen).encode(), digest_size=6).hexdigest()
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -162,6 +177,12 @@ def refuse_holding(reward: Reward) -> None:
     """Raises 409 ``reward_already_paid`` or ``reward_cancelled``: there is nothing left to hold."""
     refuse_taking_back(reward)
     _refuse_cancelled(reward)
+
+
+def refuse_unseen(reward: Reward, seen: str | None) -> None:
+    """Raises 409 ``reward_changed``: it is no longer what somebody saw who now decides on it."""
+    if seal(reward) != seen:
+        raise Conflict("reward_changed", "This reward changed since you looked.", details=_status_details(reward))
 
 
 def already_paid(reward: Reward, code: str = "reward_already_paid") -> Conflict:

@@ -56,15 +56,21 @@ def _one(app: App, reward_id: str, actor: str, step: Step) -> Reward:
     return reward
 
 
-def _many(app: App, ids: list[str], actor: str, step: Step) -> list[Outcome]:
+Seen = dict[str, str]
+"""Id → the ``reward_state.seal`` of the reward as it was when somebody decided on it."""
+
+
+def _many(app: App, ids: list[str], actor: str, step: Step, seen: Seen | None = None) -> list[Outcome]:
     """Each id stands alone: a step decides before it plans, so one that is refused leaves the plan of the others
-    whole."""
+    whole. With ``seen`` what has changed meanwhile is refused."""
     outcomes = []
     with transaction_joined():
         locked = LockedRewards(app, ids, actor=actor)
         for reward_id in ids:
             try:
                 reward = locked[reward_id]
+                if seen is not None:
+                    reward_state.refuse_unseen(reward, seen.get(reward_id))
                 step(locked, reward)
                 outcomes.append(Outcome(reward_id, reward))
             except DomainError as refusal:
@@ -166,9 +172,9 @@ def approve(app: App, reward_id: str, *, actor: str = "") -> Reward:
     return _one(app, reward_id, actor, _approve)
 
 
-def approve_many(app: App, ids: list[str], *, actor: str = "") -> list[Outcome]:
+def approve_many(app: App, ids: list[str], *, actor: str = "", seen: Seen | None = None) -> list[Outcome]:
     """``approve`` for each of these ids, in their order."""
-    return _many(app, ids, actor, _approve)
+    return _many(app, ids, actor, _approve, seen)
 
 
 def _pay(reference: str | None) -> Step:
@@ -199,9 +205,11 @@ def pay(app: App, reward_id: str, *, payout_reference: str | None = None, actor:
     return _one(app, reward_id, actor, _pay(payout_reference))
 
 
-def pay_many(app: App, ids: list[str], *, payout_reference: str | None = None, actor: str = "") -> list[Outcome]:
+def pay_many(
+    app: App, ids: list[str], *, payout_reference: str | None = None, actor: str = "", seen: Seen | None = None
+) -> list[Outcome]:
     """``pay`` for each of these ids, in their order, under one reference."""
-    return _many(app, ids, actor, _pay(payout_reference))
+    return _many(app, ids, actor, _pay(payout_reference), seen)
 
 
 def _cancel(reason: str) -> Step:
@@ -221,9 +229,9 @@ def cancel(app: App, reward_id: str, *, reason: str, actor: str = "") -> Reward:
     return _one(app, reward_id, actor, _cancel(reason))
 
 
-def cancel_many(app: App, ids: list[str], *, reason: str, actor: str = "") -> list[Outcome]:
+def cancel_many(app: App, ids: list[str], *, reason: str, actor: str = "", seen: Seen | None = None) -> list[Outcome]:
     """``cancel`` for each of these ids, in their order."""
-    return _many(app, ids, actor, _cancel(reason))
+    return _many(app, ids, actor, _cancel(reason), seen)
 
 
 # --- redeem ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from rest_framework.response import Response
 
 from fraud.api import end_user
 from incenta import clock, money
+from incenta.accounts.models import App
 from incenta.api.fields import Context, Metadata, Moment, MoneyNumber, Text, Truth, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, check_parameters
 from incenta.api.views import ApiView
@@ -88,34 +89,39 @@ class ConversionDetail(ApiView):
         conversion = request.app.conversions.select_related("campaign", "referral").filter(pk=conversion_id).first()
         if conversion is None:
             raise NotFound("conversion_not_found", "Conversion not found.")
-        now = clock.now(request.app)
-        shown = faces.conversion_item(conversion, code=conversion.referral.code, campaign_name=conversion.campaign.name)
-        shown["trace"] = conversion.trace
-        shown["rewards"] = [
-            {
-                "id": reward.pk,
-                "userId": reward.user_id,
-                "side": reward.side,
-                "level": reward.level,
-                "amount": money.to_number(reward.worth_minor, reward.asset),
-                "originalAmount": money.to_number(reward.amount_minor, reward.asset),
-                "currency": reward.asset,
-                "status": reward.status,
-                "holdReasons": reward.hold_reasons(now),
-            }
-            for reward in request.app.rewards.filter(conversion=conversion).order_by("level", "-side")
-        ]
-        shown["reversals"] = [
-            {
-                "id": reversal.pk,
-                "amount": money.to_number(reversal.amount_minor, conversion.currency),
-                "reason": reversal.reason,
-                "effects": reversal.effects,
-                "createdAt": clock.iso(reversal.created_at),
-            }
-            for reversal in conversion.reversals.order_by("id")
-        ]
-        return Response(shown)
+        return Response(detail(request.app, conversion))
+
+
+def detail(app: App, conversion: Conversion) -> dict:
+    """The answer of ``GET /v1/conversions/{id}``; the conversion comes with its ``campaign`` and ``referral``."""
+    now = clock.now(app)
+    shown = faces.conversion_item(conversion, code=conversion.referral.code, campaign_name=conversion.campaign.name)
+    shown["trace"] = conversion.trace
+    shown["rewards"] = [
+        {
+            "id": reward.pk,
+            "userId": reward.user_id,
+            "side": reward.side,
+            "level": reward.level,
+            "amount": money.to_number(reward.worth_minor, reward.asset),
+            "originalAmount": money.to_number(reward.amount_minor, reward.asset),
+            "currency": reward.asset,
+            "status": reward.status,
+            "holdReasons": reward.hold_reasons(now),
+        }
+        for reward in app.rewards.filter(conversion=conversion).order_by("level", "-side")
+    ]
+    shown["reversals"] = [
+        {
+            "id": reversal.pk,
+            "amount": money.to_number(reversal.amount_minor, conversion.currency),
+            "reason": reversal.reason,
+            "effects": reversal.effects,
+            "createdAt": clock.iso(reversal.created_at),
+        }
+        for reversal in conversion.reversals.order_by("id")
+    ]
+    return shown
 
 
 class ReverseInput(Serializer):

@@ -5,8 +5,12 @@ from django.urls import path
 from referrals.models.campaign import CampaignStatus
 
 from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, SetStatus, Versions
+from .conversions import ConversionPage, Conversions, ReverseConversion
 from .fraud_samples import MakeSamples
-from .referrals import CampaignReferrals
+from .referrals import CampaignReferrals, FlagReferral, ReferralPage, Referrals
+from .reward_batches import RewardBatch
+from .reward_page import ApproveReward, CancelReward, HoldReward, PayReward, ReleaseReward, RewardPage
+from .rewards import Rewards
 
 urlpatterns = [
     path("campaigns/", Campaigns.as_view(), name="campaigns"),
@@ -17,5 +21,19 @@ urlpatterns = [
     path("campaigns/<str:campaign_id>/start/", SetStatus.as_view(status=CampaignStatus.ACTIVE), name="start_campaign"),
     path("campaigns/<str:campaign_id>/versions/", Versions.as_view(), name="campaign_versions"),
     path("campaigns/<str:campaign_id>/referrals/", CampaignReferrals.as_view(), name="campaign_referrals"),
+    path("referrals/", Referrals.as_view(), name="referrals"),
+    path("referrals/<str:referral_id>/", ReferralPage.as_view(), name="referral"),
+    path("referrals/<str:referral_id>/flag/", FlagReferral.as_view(), name="flag_referral"),
+    path("conversions/", Conversions.as_view(), name="conversions"),
+    path("conversions/<str:conversion_id>/", ConversionPage.as_view(), name="conversion"),
+    path("conversions/<str:conversion_id>/reverse/", ReverseConversion.as_view(), name="reverse_conversion"),
+    path("rewards/", Rewards.as_view(), name="rewards"),
+    path("rewards/batch/", RewardBatch.as_view(), name="reward_batch"),
+    path("rewards/<str:reward_id>/", RewardPage.as_view(), name="reward"),
+    path("rewards/<str:reward_id>/approve/", ApproveReward.as_view(), name="approve_reward"),
+    path("rewards/<str:reward_id>/pay/", PayReward.as_view(), name="pay_reward"),
+    path("rewards/<str:reward_id>/cancel/", CancelReward.as_view(), name="cancel_reward"),
+    path("rewards/<str:reward_id>/hold/", HoldReward.as_view(), name="hold_reward"),
+    path("rewards/<str:reward_id>/release/", ReleaseReward.as_view(), name="release_reward"),
     path("fraud/samples/", MakeSamples.as_view(), name="make_fraud_samples"),
 ]

@@ -89,3 +89,9 @@ def told(value: object) -> str:
 def has_error_in(form, names: str) -> bool:
     """Whether one of these fields was refused: a folded part of a form then opens."""
     return any(form.has_error(name) for name in names.split())
+
+
+@register.filter
+def pretty(data: object) -> str:
+    """JSON for a reader's eyes."""
+    return json.dumps(data, indent=2, ensure_ascii=False)

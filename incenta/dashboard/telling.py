@@ -1,0 +1,40 @@
+"""Who was told of an event. Pages that show events ask whoever delivers them, which the rooms that make events do not know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One who was, or is to be told. ``status`` is one that ``c-status`` has a colour for; ``url`` leads to the delivery."""
+
+    to: str
+    status: str
+    text: str
+    at: datetime | None = None
+    id: str = ""
+    url: str = ""
+
+
+Teller = Callable[[HttpRequest, list[str]], dict[str, list[Told]]]
+"""From ids of events of ``request.app`` to those who were told of each, in a bounded number of statements."""
+
+_tellers: list[Teller] = []
+
+
+def tell_with(teller: Teller) -> None:
+    """Names who delivers events: a room says so when it is ready."""
+    if teller not in _tellers:
+        _tellers.append(teller)
+
+
+def told(request: HttpRequest, event_ids: list[str]) -> dict[str, list[Told]]:
+    """Event → who was told of it; events that nobody was told of are absent."""
+    found: dict[str, list[Told]] = {}
+    for teller in _tellers if event_ids else ():
+        for event_id, each in teller(request, event_ids).items():
+            found.setdefault(event_id, []).extend(each)
+    return found

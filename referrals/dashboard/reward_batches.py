@@ -1,0 +1,101 @@
+"""Approving, paying and cancelling many rewards: first what would come of it, then the deed, then what came of it."""
+
+from collections import Counter
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+
+from incenta.dashboard.access import actor_of, may
+from incenta.dashboard.lists import said
+from incenta.dashboard.pages import AppPage, forbidden
+from referrals import reward_batches
+from referrals.reward_batches import MOST_AT_ONCE, Batch, Verb
+
+from .rewards import RewardFilter
+from .words import why
+
+SHOWN = 100
+"""Rewards that the preview and the result name one by one; the sums are of all."""
+LONGEST = {Verb.PAY: 255, Verb.CANCEL: 500}
+NEEDS = {
+    Verb.PAY: "Say under which reference you pay them: you will look for it one day.",
+    Verb.CANCEL: "Say why: people ask.",
+}
+
+
+def permission_of(verb: str) -> str:
+    return "rewards.pay" if verb == Verb.PAY else "rewards.approve"
+
+
+class RewardBatch(AppPage):
+    """POST ``verb`` with ``id``s, or with ``all`` for what matches the query, shows what would follow. With ``seen`` it is done."""
+
+    section = "rewards"
+    template_name = "rewards/batch.html"
+    http_method_names = ["get", "post"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return redirect(self.url("rewards"))
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        verb = request.POST.get("verb", "")
+        if verb not in Verb:
+            return self.refused("", "Choose what to do with them.")
+        if not may(request, permission_of(verb)):
+            return forbidden(request, permission_of(verb))
+        if "seen" in request.POST:
+            return self.done(verb, _seen(request.POST["seen"]), request.POST.get("told", "").strip())
+        if request.POST.get("all"):
+            ids, has_more = self.matching()
+        else:
+            ids, has_more = request.POST.getlist("id"), False
+        if not ids:
+            return self.refused(verb, "Select the rewards first.")
+        return self.asked(verb, reward_batches.look(request.app, verb, ids, actor=actor_of(request)), has_more=has_more)
+
+    def matching(self) -> tuple[list[str], bool]:
+        """The ids of what the list would show, oldest first, and whether there are more than one order takes."""
+        request = self.request
+        filters = RewardFilter(said(request), queryset=request.app.rewards.all(), request=request)
+        if not filters.is_valid():
+            return [], False
+        ids = list(filters.qs.order_by("created_at", "pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        return ids[:MOST_AT_ONCE], len(ids) > MOST_AT_ONCE
+
+    def done(self, verb: str, seen: dict[str, str], told: str) -> HttpResponse:
+        app = self.request.app
+        if (verb in NEEDS and not told) or len(told) > LONGEST.get(verb, 0) > 0:
+            batch = reward_batches.look(app, verb, seen, actor=actor_of(self.request))
+            batch.seen = {id: seal for id, seal in seen.items() if id in batch.seen}  # as it was seen at first
+            sentence = NEEDS[verb] if not told else f"At most {LONGEST[verb]} characters."
+            return self.asked(verb, batch, refusal=sentence, told=told, status=422)
+        batch = reward_batches.carry_out(app, verb, seen, told=told, actor=actor_of(self.request))
+        return self.page(self.summary(verb, batch) | {"told": told}, template="rewards/batch_done.html")
+
+    def asked(self, verb: str, batch: Batch, *, refusal: str = "", status: int = 200, **context) -> HttpResponse:
+        seen = " ".join(f"{id}:{seal}" for id, seal in batch.seen.items())
+        told = self.summary(verb, batch) | {"seen": seen, "refusal": refusal, "longest": LONGEST.get(verb)}
+        return self.page(told | context, status=status)
+
+    def summary(self, verb: str, batch: Batch) -> dict:
+        reasons = Counter(why(refusal, verb) for _, _, refusal in batch.skipped)
+        return {
+            "verb": verb,
+            "batch": batch,
+            "totals": batch.totals(),
+            "rewards": batch.done[:SHOWN],
+            "more": max(len(batch.done) - SHOWN, 0),
+            "reasons": reasons.most_common(),
+            "skipped": [(reward, id, why(refusal, verb)) for reward, id, refusal in batch.skipped[:SHOWN]],
+            "most": MOST_AT_ONCE,
+            "filter_query": self.request.GET.urlencode(),
+        }
+
+    def refused(self, verb: str, sentence: str) -> HttpResponse:
+        return self.page({"verb": verb, "batch": None, "refusal": sentence}, status=400)
+
+
+def _seen(text: str) -> dict[str, str]:
+    """``id:seal`` pairs between blanks; what is not one is left out."""
+    pairs = (each.split(":") for each in text.split()[:MOST_AT_ONCE])
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0].startswith("rew_")}
