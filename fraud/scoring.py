@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from . import household, rules
+from . import allowing, household, rules
 from .assessment import CERTAIN, HIGHEST, Assessment, Reason
 from .facts import Facts
 from .models import Action, Subject
@@ -55,8 +55,7 @@ def judge(
             reason = _broken(signal)
         if reason is not None:
             spoken.append(_quiet(reason, facts, muted, now or facts.at))
-    if any(reason.points <= -HIGHEST for reason in said):  # a person said that this one is let through
-        spoken = [_allowed(reason) for reason in spoken if reason.points > -HIGHEST]
+    spoken = allowing.heard(spoken, facts)
     spoken, caps = household.considered(facts, spoken, weights.caps)
     return Assessment(tuple(spoken), caps, coverage(facts, stages), is_degraded)
 
@@ -69,13 +68,6 @@ def _quiet(reason: Reason, facts: Facts, muted: Muted, now: datetime) -> Reason:
     ):
         return replace(reason, points=0, silenced="muted")
     return reason
-
-
-def _allowed(reason: Reason) -> Reason:
-    """What is so by definition, or denied by a person, no allow list lifts."""
-    if reason.points <= 0 or _is_certain(reason):
-        return reason
-    return replace(reason, points=0, silenced="allowed")
 
 
 def _is_certain(reason: Reason) -> bool:

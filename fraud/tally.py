@@ -44,11 +44,18 @@ class Kept:
     def said(self) -> list[Reason]:
         """What lists said of it then."""
         found = [
-            Reason("MANUAL_FLAG", each.get("points", 0), each.get("message", ""), code=each["code"], family=CERTAIN)
+            Reason(
+                "MANUAL_FLAG",
+                HIGHEST if each["code"].startswith("DENIED_") else -HIGHEST,
+                each.get("message", ""),
+                code=each["code"],
+                family=CERTAIN,
+            )
             for each in self.reasons
             if each.get("code", "").startswith(("DENIED_", "ALLOWED_"))
         ]
-        if any(each.get("silenced") == "allowed" for each in self.reasons):
+        is_told = any(reason.points < 0 for reason in found)
+        if not is_told and any(each.get("silenced") == "allowed" for each in self.reasons):
             found.append(Reason("MANUAL_FLAG", -HIGHEST, "", code="ALLOWED", family=CERTAIN))
         return found
 

@@ -149,8 +149,9 @@ OPERATIONS = {
         status=201,
         body={"side": "DENY", "kind": "IP", "value": "203.0.113.0/24", "reason": "A click farm"},
         codes={409: ("entry_exists", "list_full")},
-        description="It counts from the next look on. Denied is certain and held at any risk mode; allowed takes 100 points off "
-        "what is not certain by definition. A domain's entry also speaks of its subdomains.",
+        description="It counts from the next look on. Denied is certain and held at any risk mode; an allowed user is "
+        "trusted in all that is not certain by definition, of an allowed key what that key says adds no points. "
+        "A domain's entry also speaks of its subdomains.",
         id="createFraudListEntry",
     ),
     ("FraudLists", "delete"): Operation(

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from fraud import rules, scoring, weights
+from fraud import allowing, rules, scoring, weights
 from fraud.assessment import CAPS, CERTAIN, Assessment, Reason
 from fraud.facts import Facts, History
 from fraud.models import Action
@@ -99,6 +99,31 @@ def test_lists_speak_first():
     assert (allowed.score, decide(allowed, HOLD)) == (None, Action.NONE)
     assert {reason.silenced for reason in allowed.reasons} == {"allowed"}
     assert judged(SELF, said=entry(-100, "ALLOWED_USER")).score == 100  # so by definition
+
+
+@pytest.mark.parametrize(
+    ("entry", "silent"),
+    [
+        ("ALLOWED_DEVICE", {"DEVICE_SHARED", "RING_SIZE"}),
+        ("ALLOWED_EMAIL", {"EMAIL_DISPOSABLE"}),
+        ("ALLOWED_EMAIL_DOMAIN", {"EMAIL_DISPOSABLE"}),
+        ("ALLOWED_IP", {"IP_SHARED"}),
+        ("ALLOWED_USER", {"DEVICE_SHARED", "EMAIL_DISPOSABLE", "IP_SHARED", "PAYMENT_SHARED", "RING_SIZE"}),
+    ],
+)
+def test_a_list_silences_what_its_own_key_says(entry, silent):
+    said = Reason("MANUAL_FLAG", -100, "A person said so.", code=entry, family=CERTAIN)
+    spoken = [
+        Reason("DUPLICATE_ACCOUNT", 60, "", {"kind": "DEVICE"}, code="DEVICE_SHARED", family="IDENTITY"),
+        Reason("DISPOSABLE_EMAIL", 30, "", code="EMAIL_DISPOSABLE", family="IDENTITY"),
+        Reason("DUPLICATE_IP", 20, "", {"kind": "IP"}, code="IP_SHARED", family="NETWORK"),
+        Reason("DUPLICATE_ACCOUNT", 60, "", {"kind": "PAYMENT"}, code="PAYMENT_SHARED", family="IDENTITY"),
+        Reason("REFERRAL_RING", 45, "", {"kinds": ["DEVICE"]}, code="RING_SIZE", family="GRAPH"),
+        Reason("SELF_REFERRAL", 100, "", code="SELF_REFERRAL_ID", family=CERTAIN),
+    ]
+    heard = allowing.heard([said, *spoken], facts())
+    assert {reason.code for reason in heard if reason.silenced} == silent | {entry}
+    assert {reason.code for reason in heard if reason.points > 0} == {reason.code for reason in spoken} - silent
 
 
 def test_a_muted_signal_is_shown_and_adds_nothing():
