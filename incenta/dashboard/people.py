@@ -14,6 +14,8 @@ from .pages import AppPage
 
 MOST_MOMENTS = 25
 """What one room tells of a person, the newest; its own list has the rest."""
+MOST_SHOWN = 50
+"""What all rooms together tell."""
 
 
 class Figure(NamedTuple):
@@ -86,6 +88,7 @@ class Person(AppPage):
                 "figures": [figure for part in parts for figure in part.figures],
                 "links": [link for part in parts for link in part.links],
                 "warnings": [warning for part in parts for warning in part.warnings],
-                "happenings": happenings,
+                "happenings": happenings[:MOST_SHOWN],
+                "has_more": len(happenings) > MOST_SHOWN,
             }
         )

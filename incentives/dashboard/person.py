@@ -1,5 +1,6 @@
 """What this room tells of one person: points, level, what was redeemed."""
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -10,6 +11,9 @@ from incentives.balances import NAMES
 
 from .words import cause, changed, points
 
+TOLD_ELSEWHERE = Q(cause__startswith="rew_") | Q(cause__startswith="rdm_") | Q(cause__startswith="rev_")
+"""Rewards and redemptions tell of themselves."""
+
 
 def part(request: HttpRequest, user_id: str) -> Part | None:
     app = request.app
@@ -19,22 +23,23 @@ def part(request: HttpRequest, user_id: str) -> Part | None:
     ledger = f"{reverse('dashboard:ledger', args=[app.pk])}?{urlencode({'id': user_id})}"
     redemptions = f"{reverse('dashboard:redemptions', args=[app.pk])}?{urlencode({'q': user_id})}"
     face = balances.faces(app, [wallet])[0]
-    held = points(wallet.xp_held, wallet.coins_held, wallet.tokens_held)
+    held = f"{wallet.coins_held:,} held" if wallet.coins_held else ""
+    level = str(face["level"])
     told = Part(
         figures=[
-            Figure(
-                "Points", points(wallet.xp, wallet.coins, wallet.tokens), "" if held == "–" else f"{held} held", ledger
-            ),
-            Figure("Level", str(face["level"])),
+            Figure("Coins", f"{wallet.coins:,}", held, ledger),
+            Figure("XP", f"{wallet.xp:,}", f"level {level}", ledger),
+            *([Figure("Tokens", f"{wallet.tokens:,}", "", ledger)] if wallet.tokens else []),
         ],
         links=[("Points, entry by entry", ledger), ("Redemptions", redemptions)],
     )
-    entries = list(explaining.entries(app, user_id).filter(asset__in=list(NAMES)).order_by("-seq")[: 2 * MOST_MOMENTS])
+    own = explaining.entries(app, user_id).filter(asset__in=list(NAMES)).exclude(TOLD_ELSEWHERE)
+    entries = list(own.order_by("-seq")[: 2 * MOST_MOMENTS])
     names = dict(app.actions.values_list("key", "name"))
     together: dict[tuple, list[str]] = {}
     why: dict[tuple, tuple] = {}
     for entry, face in zip(entries, explaining.faces(app, entries), strict=True):
-        one = (entry.cause, entry.recorded_at, entry.kind)
+        one = (entry.cause, entry.kind)
         together.setdefault(one, []).append(changed(entry.kind, entry.amount, entry.asset))
         why.setdefault(one, (cause(face, names), entry))
     for one, amounts in list(together.items())[:MOST_MOMENTS]:

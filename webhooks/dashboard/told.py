@@ -1,8 +1,9 @@
 """What the pages of other rooms show beside an event: to which endpoints it went, and what they answered."""
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
+from incenta.dashboard.access import may
 from incenta.dashboard.telling import Told, tell_with
 from webhooks.models import WebhookDelivery
 from webhooks.models.delivery import State
@@ -20,6 +21,7 @@ STATUS = {
 def deliveries(request: HttpRequest, event_ids: list[str]) -> dict[str, list[Told]]:
     """Event → its deliveries, oldest first. One statement."""
     found: dict[str, list[Told]] = {}
+    may_open = may(request, "webhooks.manage")
     rows = WebhookDelivery.objects.filter(app=request.app, message__in=event_ids).select_related("endpoint")
     for delivery in rows.order_by("created_at", "id"):
         status, text = STATUS[State(delivery.state)]
@@ -29,16 +31,10 @@ def deliveries(request: HttpRequest, event_ids: list[str]) -> dict[str, list[Tol
             text += f", {delivery.last_error}"
         if delivery.state == State.PENDING and delivery.failures:
             text += f", failed {delivery.failures} time{'s' if delivery.failures > 1 else ''}"
-        told = Told(delivery.endpoint.url, status, text, delivery.done_at, delivery.pk, _url(request, delivery))
+        url = reverse("dashboard:webhook_delivery", args=[request.app.pk, delivery.pk]) if may_open else ""
+        told = Told(delivery.endpoint.url, status, text, delivery.done_at, delivery.pk, url)
         found.setdefault(delivery.message_id, []).append(told)
     return found
-
-
-def _url(request: HttpRequest, delivery: WebhookDelivery) -> str:
-    try:
-        return reverse("dashboard:webhook_delivery", args=[request.app.pk, delivery.endpoint_id, delivery.pk])
-    except NoReverseMatch:
-        return ""
 
 
 def register() -> None:
