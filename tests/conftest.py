@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests import template_database
 
-pytest_plugins = ["tests.needs", "tests.cast"]
+pytest_plugins = ["tests.needs", "tests.cast", "tests.emptying"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
