@@ -31,6 +31,8 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     assert endpoint.status == 201, endpoint
     delivery = caller.post(f"/webhooks/{endpoint['id']}/test", {"event": "REWARD_CREATED"})
     assert delivery.status == 201, delivery
+    replay = caller.post(f"/webhooks/{endpoint['id']}/recover", {"since": "2026-01-01T00:00:00Z"})
+    assert replay.status == 202, replay
     points = points_of_everything(caller, name, asha)
     market = market_of_everything(caller, name, asha)
     rules = fraud_rules_of_everything(caller, name, asha)
@@ -51,6 +53,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "discount_code": coupon["discountCode"],
         "webhook_id": endpoint["id"],
         "delivery_id": delivery["id"],
+        "replay_id": replay["id"],
         **points,
         **market,
         **rules,
@@ -198,6 +201,7 @@ PREFIXES = {
     "claimed_reward_id": "rew",
     "webhook_id": "whk",
     "delivery_id": "dlv",
+    "replay_id": "rpl",
     "event_id": "msg",
     "item_id": "item",
     "redemption_id": "rdm",

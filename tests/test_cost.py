@@ -314,6 +314,7 @@ def some_deliveries(himal: Caller, start: int, stop: int) -> None:
     endpoint = himal.get("/webhooks")["webhooks"][-1]["id"]
     for _ in range(start, stop):
         assert himal.post(f"/webhooks/{endpoint}/test", {"event": "REWARD_CREATED"}).status == 201
+        assert himal.post(f"/webhooks/{endpoint}/recover", {"since": "2026-01-01T00:00:00Z"}).status == 202
 
 
 def made(himal: Caller, path: str, body: dict) -> dict:
@@ -426,6 +427,8 @@ LISTS: dict[str, tuple[str, Fill]] = {
     "/users/<user_id:user_id>/rewards": ("/users/asha/rewards", some_conversions),
     "/webhooks": ("/webhooks", some_endpoints),
     "/webhooks/<str:webhook_id>/deliveries": ("/webhooks/{endpoint}/deliveries", some_deliveries),
+    "/webhooks/<str:webhook_id>/replays": ("/webhooks/{endpoint}/replays", some_deliveries),
+    "/webhooks/deliveries": ("/webhooks/deliveries", some_deliveries),
     "/events": ("/events", some_conversions),
     "/incentives/actions": ("/incentives/actions", some_actions),
     "/incentives/events": ("/incentives/events", some_events),

@@ -91,6 +91,7 @@ def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
         "conversionId": conversion["conversionId"],
         "rewardId": conversion["rewardId"],
         "webhookId": webhook,
+        "replayId": himal.post(f"/webhooks/{webhook}/recover", {"since": "2026-01-01T00:00:00Z"})["id"],
         "deliveryId": himal.post(f"/webhooks/{webhook}/test", {"event": "REWARD_CREATED"})["id"],
         "userId": "asha",
         "referrerId": "asha",

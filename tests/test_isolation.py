@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.apps import apps
@@ -16,6 +17,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from incenta import clock
 from incenta.accounts.models import User
 from incenta.api.lists import ListView
 from tests.cast import Answer, Caller, caller
@@ -107,6 +109,13 @@ BODIES: dict[str, Body | None] = {
     "POST webhooks/<str:webhook_id>/promote-secret": lambda names: {},
     "POST webhooks/<str:webhook_id>/test": lambda names: {"event": "REWARD_CREATED"},
     "POST webhooks/<str:webhook_id>/replay": lambda names: {"since": "2020-01-01T00:00:00Z", "status": "DELIVERED"},
+    "POST webhooks/<str:webhook_id>/recover": lambda names: {"since": "2020-01-01T00:00:00Z"},
+    "POST webhooks/<str:webhook_id>/replay-missing": lambda names: {
+        "since": clock.iso(datetime.now(UTC) - timedelta(days=1))
+    },
+    "POST webhooks/<str:webhook_id>/asymmetric-key": lambda names: {},
+    "POST webhooks/<str:webhook_id>/check-signature": lambda names: {"body": "{}", "headers": {}},
+    "POST webhooks/replays/<str:replay_id>/cancel": lambda names: {},
 }
 """Method and route -> a body that would work for the owner."""
 

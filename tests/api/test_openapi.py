@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import jsonschema
 import pytest
@@ -9,6 +10,7 @@ from django.urls import get_resolver
 from drf_spectacular.validation import validate_schema
 
 from fraud import backtesting
+from incenta import clock
 from incenta.api.schema import description
 from marketplace import profiles
 from tests.cast import Answer
@@ -206,8 +208,16 @@ def test_a_whole_programme_answers_as_described(checked, described):
     delivery = checked("POST", f"/webhooks/{hook['id']}/test", {"event": "REWARD_CREATED"})["id"]
     checked("POST", f"/webhooks/{hook['id']}/rotate-secret", {})
     checked("POST", f"/webhooks/{hook['id']}/promote-secret")
-    checked("POST", f"/webhooks/{hook['id']}/replay", {"since": "2026-01-01T00:00:00Z"})
+    since = {"since": "2026-01-01T00:00:00Z"}
+    replay = checked("POST", f"/webhooks/{hook['id']}/replay", since | {"status": "DELIVERED", "events": ["*"]})["id"]
+    checked("POST", f"/webhooks/{hook['id']}/recover", since)
+    checked("POST", f"/webhooks/{hook['id']}/replay-missing", {"since": clock.iso(datetime.now(UTC))})
+    checked("POST", f"/webhooks/replays/{replay}/cancel")
+    checked("POST", f"/webhooks/{hook['id']}/asymmetric-key", {"overlapHours": 1})
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": "1795398420", "webhook-signature": "v1,bm8="}
+    checked("POST", f"/webhooks/{hook['id']}/check-signature", {"body": "{}", "headers": headers})
     checked("POST", f"/webhooks/deliveries/{delivery}/replay")
+    checked("PATCH", f"/webhooks/{hook['id']}", {"filter": {"amount": {"gte": 10}}, "apiVersion": "1"})
     checked("PATCH", f"/webhooks/{hook['id']}", {"active": False})
     checked("PATCH", f"/campaigns/{campaign}", {"rewardValue": 12})
     for path in (
@@ -231,6 +241,9 @@ def test_a_whole_programme_answers_as_described(checked, described):
         "/webhooks",
         f"/webhooks/{hook['id']}",
         f"/webhooks/{hook['id']}/deliveries",
+        f"/webhooks/{hook['id']}/replays",
+        f"/webhooks/replays/{replay}",
+        "/webhooks/deliveries?httpStatus=none",
         f"/webhooks/deliveries/{delivery}",
         "/webhooks/event-types",
         "/campaigns/none",
@@ -245,6 +258,7 @@ def test_a_whole_programme_answers_as_described(checked, described):
     checked("GET", "/users/never-seen/export")
     checked("DELETE", "/users/bikram")
     checked("DELETE", "/users/bikram")
+    checked("DELETE", f"/webhooks/{hook['id']}/asymmetric-key")
     checked("DELETE", f"/webhooks/{hook['id']}")
     everything = {
         operation["operationId"]

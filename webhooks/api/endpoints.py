@@ -14,7 +14,7 @@ from incenta.errors import NotFound
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.serializers import Serializer
 
-from .. import filtering, versions
+from .. import checking, filtering, pace, versions
 from ..models import WebhookDelivery, WebhookEndpoint, WebhookSecret
 from ..models.secret import OVERLAP
 from . import deliveries, replays
@@ -48,6 +48,29 @@ class PayloadFilter(serializers.Field):
         }
 
 
+class Headers(serializers.Field):
+    """``{name: value}`` of a request, at most a hundred."""
+
+    def to_internal_value(self, data: object) -> dict[str, str]:
+        if not isinstance(data, dict) or len(data) > 100:
+            raise serializers.ValidationError("Must be an object of at most 100 headers.")
+        if wrong := [
+            str(name)[:100] for name, value in data.items() if not isinstance(value, str) or len(value) > 8000
+        ]:
+            raise serializers.ValidationError({wrong[0]: "Must be text of at most 8000 characters."})
+        return data
+
+    def to_representation(self, value):
+        return value
+
+    def json_schema(self) -> dict:
+        return {
+            "type": "object",
+            "maxProperties": 100,
+            "additionalProperties": {"type": "string", "maxLength": 8000},
+        }
+
+
 class EndpointInput(Serializer):
     """Contract, section 9."""
 
@@ -77,8 +100,14 @@ class ReplayInput(WindowInput):
     events = serializers.ListField(child=Text(max_length=60), max_length=100, required=False)
 
 
-def face(endpoint: WebhookEndpoint) -> dict:
+class SignatureInput(Serializer):
+    body = Text(min_length=0, max_length=checking.LARGEST_BODY)
+    headers = Headers()
+
+
+def face(endpoint: WebhookEndpoint, fares: pace.EndpointPace | None = None) -> dict:
     """The public face of an endpoint. Its secret is not part of it."""
+    fares = fares or pace.health_of(endpoint)
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -90,9 +119,20 @@ def face(endpoint: WebhookEndpoint) -> dict:
         "apiVersion": endpoint.api_version,
         "filter": endpoint.payload_filter,
         "publicKeys": endpoint.public_keys(),
-        "consecutiveFailures": endpoint.health.consecutive_failures,
-        "lastSuccessAt": clock.iso(endpoint.health.last_success_at),
-        "lastFailureAt": clock.iso(endpoint.health.last_failure_at),
+        "consecutiveFailures": fares.consecutive_failures,
+        "lastSuccessAt": clock.iso(fares.last_success_at),
+        "lastFailureAt": clock.iso(fares.last_failure_at),
+        "stats": {
+            "successRate24h": fares.success_rate,
+            "p50Ms": fares.p50_ms,
+            "p95Ms": fares.p95_ms,
+            "pending": fares.pending,
+            "held": fares.held,
+            "oldestPendingAt": clock.iso(fares.waiting_since),
+            "nextProbeAt": clock.iso(fares.next_probe_at),
+            "lane": fares.lane,
+            "breaker": fares.breaker,
+        },
         "createdAt": clock.iso(endpoint.created_at),
         "updatedAt": clock.iso(endpoint.updated_at),
     }
@@ -106,7 +146,7 @@ def parsed(data: object, *, partial: bool = False) -> dict:
 
 
 def of_app(request: ApiRequest) -> QuerySet[WebhookEndpoint]:
-    endpoints = WebhookEndpoint.objects.select_related("health").prefetch_related("secrets")
+    endpoints = WebhookEndpoint.objects.prefetch_related("secrets")
     return endpoints.filter(app=request.app)
 
 
@@ -127,8 +167,9 @@ class Endpoints(ListView):
     def get_queryset(self):
         return of_app(self.request)
 
-    def face(self, item):
-        return face(item)
+    def faces(self, items):
+        fares = pace.paces(self.request.app, items)
+        return [face(item, fares[item.pk]) for item in items]
 
     def post(self, request):
         sent = parsed(request.data)
@@ -258,6 +299,25 @@ class AsymmetricKey(ApiView):
     def delete(self, request, webhook_id):
         find(request, webhook_id).drop_keys()
         return Response(status=204)
+
+
+class CheckSignature(ApiView):
+    """``POST {body, headers}``: whether the signature is right, or which of the usual mistakes made it so. Changes nothing."""
+
+    serializer_class = SignatureInput
+
+    def post(self, request, webhook_id):
+        endpoint = find(request, webhook_id)
+        sent = SignatureInput.parse(request.data)
+        verdict, each = endpoint.check_signature(sent["body"], sent["headers"])
+        checks = [
+            {"header": one.header, "scheme": one.scheme, "ok": one.is_ok, "code": one.code, "message": one.message}
+            | {"secretId": one.secret_id}
+            for one in each
+        ]
+        return Response(
+            {"ok": verdict.is_ok, "code": verdict.code, "message": verdict.message, "checks": checks},
+        )
 
 
 class EventTypes(ApiView):

@@ -57,7 +57,7 @@ def find_replay(request: ApiRequest, replay_id: str) -> WebhookReplay:
     return job
 
 
-class Replay(ApiView):
+class ShownReplay(ApiView):
     """``GET``: how a job stands."""
 
     def get(self, request, replay_id):

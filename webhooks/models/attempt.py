@@ -1,5 +1,7 @@
 """One request of a delivery. The row is written when the delivery is claimed, so that no request leaves without one."""
 
+import shlex
+
 from django.db import models
 
 from incenta.accounts.models import App
@@ -29,3 +31,17 @@ class WebhookAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.n}"
+
+    def signed_content(self, body: bytes) -> str | None:
+        """What the Standard forms signed, ``id.timestamp.body``; None where the worker died before it told."""
+        id, timestamp = (self.request_headers.get(name) for name in ("webhook-id", "webhook-timestamp"))
+        return f"{id}.{timestamp}.{body.decode()}" if id and timestamp else None
+
+    def curl(self, body: bytes) -> str | None:
+        """A command for the shell that repeats the request to the byte, with the signatures that it had."""
+        if not self.request_headers:
+            return None
+        parts = ["curl", "-i", "-X", "POST", shlex.quote(self.url)]
+        for name, value in self.request_headers.items():
+            parts += ["-H", shlex.quote(f"{name}: {value}")]
+        return " ".join([*parts, "--data-binary", shlex.quote(body.decode())])

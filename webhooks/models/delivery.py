@@ -161,11 +161,18 @@ class WebhookDelivery(models.Model):
             ),
             models.Index(fields=["lease_until"], condition=models.Q(state="leased"), name="webhook_delivery_expiry"),
             models.Index(fields=["endpoint", "created_at", "id"], name="webhook_delivery_log"),
+            models.Index(fields=["app", "created_at", "id"], name="webhook_delivery_of_app"),
             models.Index(fields=["created_at"], name="webhook_delivery_age"),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    def body(self) -> bytes:
+        """What is sent, to the byte."""
+        if self.version == self.message.version:
+            return bytes(self.message.body)
+        return bytes(self.message.bodies.get(version=self.version).body)
 
     def replay(self) -> "WebhookDelivery":
         """Sends it again with the same message id: at once if it waits for a retry, else as a delivery of its own.

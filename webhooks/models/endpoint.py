@@ -1,6 +1,6 @@
 """An endpoint: where a merchant's app is told what happened, and what it may be told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,15 +11,18 @@ from django.utils import timezone
 
 from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
+from incenta.encryption import decrypt
 from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 from incenta.ids import IdField
 
-from .. import filtering, receiver_address, targets, versions
+from .. import checking, filtering, receiver_address, targets, versions
 
 EVERYTHING = "*"
 MOST_ENDPOINTS = 50
+MOST_SECRETS_TRIED = 200
+"""By the signature checker: every live one of an app, and some that are not."""
 
 
 class EndpointManager(models.Manager):
@@ -232,6 +235,31 @@ class WebhookEndpoint(models.Model):
         with transaction_joined():
             self._lock()
             self.secrets.keys().live().update(expires_at=Now())
+
+    def check_signature(self, body: str, headers: Mapping[str, str]) -> tuple[checking.Verdict, list[checking.Verdict]]:
+        """Why a signature that somebody received, or made, is right or not: see :func:`checking.judge`."""
+        from .message import WebhookMessage
+        from .secret import WebhookSecret
+
+        secrets = [
+            checking.Secret(
+                id=secret.pk,
+                text=secret.public or decrypt(secret.sealed),
+                is_own=secret.endpoint_id == self.pk,
+                is_live=secret.is_live(),
+            )
+            for secret in WebhookSecret.objects.filter(app_id=self.app_id, endpoint__deleted_at=None)
+            .filter(models.Q(endpoint=self) | models.Q(expires_at=None) | models.Q(expires_at__gt=Now()))
+            .order_by("-created_at")[:MOST_SECRETS_TRIED]
+        ]
+        told = {name.strip().lower(): value.strip() for name, value in headers.items()}
+        message_id = told.get("webhook-id") or told.get("x-webhook-id") or ""
+        known = None
+        if "\0" not in message_id:
+            known = WebhookMessage.objects.filter(app_id=self.app_id, pk=message_id[:60]).first()
+        # as the merchant's machine tells the time, which a sandbox's clock says nothing of
+        now = timezone.now().timestamp()
+        return checking.judge(body, headers, secrets, now=now, sent=known and bytes(known.body))
 
     # -- sending again -------------------------------------------------------------------------------------------------
     def recover(self, since: datetime, until: datetime | None = None, *, by: str = ""):
