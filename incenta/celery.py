@@ -26,7 +26,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_default_queue="incenta",
     task_queues=[Queue(name) for name in QUEUES],
-    task_routes={"webhooks.*": {"queue": "webhooks"}},
+    task_routes={
+        # mails and the purge may take minutes, and would hold the drains up
+        "webhooks.health": {"queue": "incenta"},
+        "webhooks.purge": {"queue": "incenta"},
+        "webhooks.*": {"queue": "webhooks"},
+    },
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     # A publisher waits a second at most for a broker that hangs, and does not try again: beat's sweep finds the row.
@@ -60,6 +65,7 @@ def every(task: str, seconds: float, **kwargs: Any) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "dispatch events": every("events.dispatch", 2),
     "drain webhooks": every("webhooks.drain", 2),
+    "look at webhooks": every("webhooks.health", 60),
     "run webhook replays": every("webhooks.run_replays", 2),
     "fold stats": every("referrals.fold_stats", 5),
     "sweep rewards": every("referrals.sweep_rewards", 30),

@@ -2,12 +2,16 @@
 
 It runs as the Celery task ``webhooks.drain`` for short stretches, and as ``manage.py webhook_pump`` for ever; any number of
 them may run at once. Nothing of it is needed to survive: a killed pump's deliveries come back when their leases end.
+
+Its slots are shared: three quarters at least are for healthy endpoints, a quarter at most for suspect ones. A request that
+has been out for long is counted with the suspect, so that receivers that hang give their slots back before they time out.
 """
 
 import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,10 +19,13 @@ from typing import TypeVar
 from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from psycopg.errors import QueryCanceled
 
-from . import queue, retries, signing
+from . import metrics, queue, retries, signing
+from .models import count
 from .models.delivery import State, Trigger
 from .queue import Job, Result
+from .standing import SLOW_MS
 from .transport import Outcome, Sender
 
 logger = logging.getLogger("webhooks.pump")
@@ -31,13 +38,19 @@ POLL_S = 0.05
 IDLE_POLL_S = 0.25
 HOUSEKEEPING_S = 1.0
 PATIENCE_S = 30.0
-"""How long a result waits for a database that is away before its delivery is left to its lease, and sent again."""
+"""How long a pump that is told to stop waits for a database that takes no results; then their deliveries are left to their
+leases, and sent again. One that is not told to stop waits for ever, and sends nothing meanwhile."""
 FAULT_WAIT_S = 30.0
+MOST_HANGING = 2
+"""With so many requests out for longer than is slow, an endpoint is suspect before any of them is answered."""
+MOST_OUT = 4
+"""Times ``slots``: requests out at most, those that hang included."""
 
 
 class Pump:
     """``slots``: requests at a time. ``budget_s``: stop claiming after so long (None: never). ``leaves_when_idle_s``: return
-    when there has been nothing to do for so long, or at once where there never was (None: never)."""
+    when there has been nothing to do for so long, or at once where there never was (None: never). ``is_told_to_stop``: asked
+    often; once it says yes, the pump claims no more."""
 
     def __init__(
         self,
@@ -45,17 +58,21 @@ class Pump:
         slots: int = SLOTS,
         budget_s: float | None = None,
         leaves_when_idle_s: float | None = None,
+        is_told_to_stop: Callable[[], bool] = lambda: False,
         sender: Sender | None = None,
     ):
+        queue.check_lease()
         self.slots = slots
         self.budget_s = budget_s
         self.leaves_when_idle_s = leaves_when_idle_s
         self.lease = uuid4()
         self.sent = 0
+        self._is_told_to_stop = is_told_to_stop
         self._sender = sender
         self._stopping = False
         self._results: list[Result] = []
-        self._in_flight = 0
+        self._out: dict[asyncio.Task, Job] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
 
     def stop(self) -> None:
         """Claims no more; :meth:`run` returns once what is out has come back and is recorded. Safe in a signal handler."""
@@ -69,6 +86,7 @@ class Pump:
         try:
             async with self._sender or Sender() as sender:
                 await self._loop(sender)
+            await self._tell_counts()
         finally:
             await self._call(_hang_up)
             self._thread.shutdown()
@@ -77,37 +95,35 @@ class Pump:
     async def _loop(self, sender: Sender) -> None:
         started = idle_since = time.monotonic()
         kept_house = 0.0
-        tasks: set[asyncio.Task] = set()
         while True:
             now = time.monotonic()
-            if self.budget_s is not None and now - started > self.budget_s:
+            if (self.budget_s is not None and now - started > self.budget_s) or self._is_told_to_stop():
                 self._stopping = True
             if not self._stopping and now - kept_house > HOUSEKEEPING_S:
-                await self._persist(_keep_house)
+                await self._keep_house()
                 kept_house = time.monotonic()
             if self._results:
                 batch, self._results = self._results[:BATCH], self._results[BATCH:]
                 await self._record(batch)
-            jobs = [] if self._stopping or self._in_flight > self.slots * 3 // 4 else await self._claim()
+            jobs = [] if self._stopping else await self._claim()
             for job in jobs:
-                self._in_flight += 1
                 task = asyncio.create_task(self._deliver(sender, job))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                self._out[task] = job
+                task.add_done_callback(self._out.pop)
             # one that was rung for nothing, for another was faster, leaves at once: rings must not pile up
             patience = self.leaves_when_idle_s if self.sent or self.leaves_when_idle_s is None else 0.0
-            if jobs or self._results or self._in_flight:
+            if jobs or self._results or self._out:
                 idle_since = time.monotonic()
             elif self._stopping or (patience is not None and time.monotonic() - idle_since >= patience):
                 return
             if len(self._results) < BATCH:
-                await self._pause(POLL_S if self._in_flight or self.leaves_when_idle_s is not None else IDLE_POLL_S)
+                await self._pause(POLL_S if self._out or self.leaves_when_idle_s is not None else IDLE_POLL_S)
 
     async def _pause(self, seconds: float) -> None:
         """Waits for a batch of results, or a moment for a few."""
         self._woken.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), FLUSH_S if self._in_flight or self._results else seconds)
+            await asyncio.wait_for(self._woken.wait(), FLUSH_S if self._out or self._results else seconds)
 
     # -- one delivery ------------------------------------------------------------------------------------------------
     async def _deliver(self, sender: Sender, job: Job) -> None:
@@ -118,7 +134,7 @@ class Pump:
                 message_id=job.message_id,
                 event=job.type,
                 attempt=job.n,
-                timestamp=int(time.time()),
+                timestamp=int(job.now()),
                 body=job.body,
                 primary=primary,
                 others=others,
@@ -129,22 +145,39 @@ class Pump:
         except Exception:
             logger.exception("delivery %s could not be sent", job.id)
             result = fault(job, headers)
+        self._counts.update(metrics.counts_of(result))
         self._results.append(result)
-        self._in_flight -= 1
-        if len(self._results) >= BATCH or not self._in_flight:
+        if len(self._results) >= BATCH or len(self._out) <= 1:
             self._woken.set()
 
     # -- the database ------------------------------------------------------------------------------------------------
     async def _claim(self) -> list[Job]:
+        room = self._room()
+        if room is None:
+            return []
         try:
-            return await self._persist(lambda: queue.claim(self.slots - self._in_flight, self.lease)) or []
+            jobs = await self._persist(lambda: queue.claim(room[0], self.lease, suspects=room[1])) or []
         except DatabaseError:
             logger.exception("claim failed")
             await asyncio.sleep(1)
             return []
+        if jobs and abs(jobs[0].now() - time.time()) > metrics.WRONG_CLOCK_S:
+            logger.warning("this machine's clock is %.0f s behind the database's", jobs[0].now() - time.time())
+            self._counts[metrics.CLOCK_SKEWS, ""] += 1
+        return jobs
+
+    def _room(self) -> tuple[int, int] | None:
+        """How many deliveries of healthy and of suspect endpoints to claim now; None while it is not worth a question."""
+        suspects = sum(job.is_suspect for job in self._out.values())
+        share = max(self.slots // 4, 1)
+        free = min(
+            self.slots - (len(self._out) - suspects) - min(suspects, share), self.slots * MOST_OUT - len(self._out)
+        )
+        room = free, min(share - suspects, free)
+        return room if free >= share else None
 
     async def _record(self, batch: list[Result]) -> None:
-        """Records a batch; where one row will not go in, the others do. While the database is away, nothing is claimed."""
+        """Records a batch; where one row will not go in, the others do. While the database takes none, nothing is claimed."""
         try:
             await self._persist(lambda: queue.record(batch))
         except DatabaseError:
@@ -153,28 +186,75 @@ class Pump:
                     await self._record([result])
                 return
             logger.exception("the result of delivery %s is recorded without its details", batch[0].id)
+            await self._record_bare(batch[0].without_details())
+
+    async def _record_bare(self, result: Result) -> None:
+        """The last resort. A database that is too slow even for this is waited for: sending on would only send again."""
+        while True:
             try:
-                await self._persist(lambda: queue.record([batch[0].without_details()]))
-            except DatabaseError:
-                logger.exception("the result of delivery %s is lost; it is sent again when its lease ends", batch[0].id)
+                await self._persist(lambda: queue.record([result]))
+                return
+            except DatabaseError as error:
+                if self._is_ending() or not isinstance(error, OperationalError):
+                    logger.exception(
+                        "the result of delivery %s is lost; it is sent again when its lease ends", result.id
+                    )
+                    return
+                await asyncio.sleep(1)
+
+    async def _keep_house(self) -> None:
+        hanging = self._hanging()
+        try:
+            reclaimed = await self._persist(lambda: _keep_house(hanging)) or 0
+        except DatabaseError:
+            logger.exception("housekeeping failed")
+            return
+        if reclaimed:
+            self._counts[metrics.RECLAIMS, ""] += reclaimed
+        for job in self._out.values():
+            job.is_suspect = job.is_suspect or job.endpoint_id in hanging
+        await self._tell_counts()
+
+    def _hanging(self) -> list[str]:
+        """The endpoints that have several requests out for longer than is slow, and are not known as suspect."""
+        slow_since = time.monotonic() - SLOW_MS / 1000
+        hanging = Counter(
+            job.endpoint_id for job in self._out.values() if job.heard_at < slow_since and not job.is_suspect
+        )
+        return [endpoint_id for endpoint_id, requests in hanging.items() if requests >= MOST_HANGING]
+
+    async def _tell_counts(self) -> None:
+        """What was counted goes into the database. It is not worth a wait: where that is away, it is lost."""
+        counts, self._counts = dict(self._counts), Counter()
+        if counts:
+            with suppress(DatabaseError, InterfaceError):
+                await self._call(lambda: count.add(counts))
 
     async def _persist(self, work: Callable[[], T]) -> T | None:
-        """``work`` on the database's thread, again on a new connection while the server is away. None after long patience."""
+        """``work`` on the database's thread, again (on a new connection) while the server is away or takes nothing. None
+        after long patience, once the pump is to stop. Raises ``DatabaseError`` where it is the work that cannot be done.
+        """
         waited_until = time.monotonic() + PATIENCE_S
         delay = 0.1
         while True:
             try:
                 return await self._call(work)
             except (OperationalError, InterfaceError) as error:
+                if isinstance(error.__cause__, QueryCanceled) and delay > 0.1:
+                    raise  # it takes too long, and would again: less may be done in time
                 logger.warning("the database is away: %s", error)
                 await self._call(_hang_up)
-                if time.monotonic() > waited_until or (
-                    self._stopping and not self._results and not self._in_flight and delay > 1
-                ):
-                    logger.error("the database has been away for %s s", PATIENCE_S)
+                has_nothing_to_tell = not self._results and not self._out and delay > 1
+                if self._is_ending() and (time.monotonic() > waited_until or has_nothing_to_tell):
+                    logger.error("the database has been away for too long")
+                    self._stopping = True
                     return None
                 await asyncio.sleep(delay)
                 delay = min(2.0, delay * 2)
+
+    def _is_ending(self) -> bool:
+        # a drain has its budget: it must not wait for ever in a process that others need
+        return self._stopping or self._is_told_to_stop() or self.budget_s is not None
 
     def _call(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -240,6 +320,9 @@ def _hang_up() -> None:
     connection.close()  # looked up here: each thread has a connection of its own
 
 
-def _keep_house() -> None:
-    queue.reap()
+def _keep_house(hanging: list[str]) -> int:
+    """Answers how many deliveries were taken back from the dead."""
+    if hanging:
+        queue.suspect(hanging)
     queue.hold()
+    return queue.reap()

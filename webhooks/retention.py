@@ -1,4 +1,4 @@
-"""What is kept how long: attempts and bodies of what was delivered for 30 days, of what was not for 90."""
+"""What is kept how long: attempts and bodies of what was delivered for 30 days, of what was not for 90; the hours for 90."""
 
 import time
 
@@ -29,19 +29,26 @@ DELETE FROM webhooks_webhookdelivery WHERE id IN (SELECT id FROM old)
     )
 ]
 _MESSAGES = f"""
-DELETE FROM webhooks_webhookmessage WHERE id IN (
+WITH old AS (
   SELECT id FROM webhooks_webhookmessage AS m
   WHERE created_at < clock_timestamp() - make_interval(days => {KEPT_DELIVERED_DAYS})
     AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d WHERE d.message_id = m.id)
-  LIMIT {BATCH})
+  LIMIT {BATCH}
+), gone AS (DELETE FROM webhooks_webhookbody WHERE message_id IN (SELECT id FROM old))
+DELETE FROM webhooks_webhookmessage WHERE id IN (SELECT id FROM old)
+"""
+_HOURS = f"""
+DELETE FROM webhooks_endpointhour WHERE id IN (
+  SELECT id FROM webhooks_endpointhour WHERE hour < clock_timestamp() - make_interval(days => {KEPT_DAYS}) LIMIT {BATCH})
 """
 
 
 def purge(budget_s: float = BUDGET_S) -> int:
-    """Deletes what is past its time, in batches, for at most ``budget_s``. Answers how many deliveries and messages."""
+    """Deletes what is past its time, in batches, for at most ``budget_s``. Answers how many deliveries,
+    messages and hours."""
     deadline = time.monotonic() + budget_s
     total = 0
-    for statement in (*_DELIVERIES, _MESSAGES):
+    for statement in (*_DELIVERIES, _MESSAGES, _HOURS):
         while time.monotonic() < deadline:
             deleted = sql.execute(statement)
             total += deleted

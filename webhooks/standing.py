@@ -101,6 +101,11 @@ class Standing:
                 # what was slow before is not held against it twice
                 self.lane, self.slow_strikes, self.recent_ms = HEALTHY, 0, self.recent_ms[-QUICK_TO_RETURN:]
 
+    def suspect(self) -> None:
+        """Several of its requests are out and slow already."""
+        self.lane = SUSPECT
+        self._ask_for_less()
+
     def _ask_for_less(self) -> None:
         self.quick_streak = 0
         self.effective_cap = max(1, min(self.effective_cap, self.max_concurrency) // 2)

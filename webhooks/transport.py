@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -15,11 +16,14 @@ from types import SimpleNamespace
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from django.conf import settings
+from yarl import URL
 
 from . import receiver_address, retries, targets
 
 KEPT_BODY_BYTES = 16 * 1024
 BODY_WAIT_S = 2.0
+DNS_WAIT_S, DNS_TRIES = 2.0, 2
+"""Name servers that keep silent are asked no longer than this; whoever asks for another name does not wait with them."""
 KEEP_ALIVE_S = 4.0
 """Shorter than the 5 s after which Node and many proxies close an idle connection, so that we rarely meet a closed one."""
 
@@ -72,6 +76,28 @@ class _Request(aiohttp.ClientRequest):
         return response
 
 
+class _Names(AbstractResolver):
+    """Looks names up, and knows which it is still looking up: a request that timed out over that never left."""
+
+    def __init__(self, resolver: AbstractResolver):
+        self._resolver = resolver
+        self._asked: Counter[str] = Counter()
+
+    async def resolve(self, host: str, port: int = 0, family=socket.AF_INET):
+        self._asked[host] += 1
+        try:
+            return await self._resolver.resolve(host, port, family)
+        finally:
+            self._asked[host] -= 1
+            self._asked += Counter()  # drops the zeros
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+    def is_looking_up(self, url: str) -> bool:
+        return self._asked[URL(url).raw_host or ""] > 0
+
+
 class _Response(aiohttp.ClientResponse):
     peer_address: str | None = None
 
@@ -86,12 +112,14 @@ class Sender:
     async def __aenter__(self) -> "Sender":
         trace = aiohttp.TraceConfig()
         trace.on_connection_reuseconn.append(_note_reuse)
+        resolver = self._resolver or aiohttp.AsyncResolver(timeout=DNS_WAIT_S, tries=DNS_TRIES)
+        self._names = _Names(resolver)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # the pump's slots are the limit
                 ttl_dns_cache=30,
                 keepalive_timeout=KEEP_ALIVE_S,
-                resolver=self._resolver or aiohttp.AsyncResolver(),
+                resolver=self._names,
                 socket_factory=_open_socket,
                 ssl=self._tls,
             ),
@@ -108,6 +136,7 @@ class Sender:
 
     async def __aexit__(self, *exc) -> None:
         await self._session.close()
+        await self._names.close()
 
     async def post(self, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Outcome:
         """Posts once; never raises for what the receiver or the network does."""
@@ -132,6 +161,8 @@ class Sender:
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: a status line or header that aiohttp's parser passes on and Python then refuses
             outcome.error = _name(error)
+            if outcome.error == "timeout" and self._names.is_looking_up(target):
+                outcome.error = "dns"
             outcome.was_stale = context.reused and outcome.error in ("disconnected", "connection")
         outcome.ms = int((time.perf_counter() - started) * 1000)
         return outcome
