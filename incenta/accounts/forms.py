@@ -91,6 +91,21 @@ class KeyForm(forms.Form):
         return timezone.now() + timedelta(days=int(days)) if days else None
 
 
+class RollForm(forms.Form):
+    """A key is replaced by a new one; the old one lives a little longer, or not at all."""
+
+    overlap = forms.ChoiceField(
+        label="The present key works for",
+        choices=[
+            ("24", "24 more hours: time to put the new one everywhere"),
+            ("1", "1 more hour"),
+            ("0", "not a moment longer: it has leaked"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
+
+
 class PreferencesForm(forms.Form):
     """How pages address this person and tell them the time."""
 

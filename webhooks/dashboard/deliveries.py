@@ -2,12 +2,14 @@
 
 import json
 import shlex
+from datetime import datetime
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 
 from incenta.dashboard.pages import Action, AppPage
 from incenta.dashboard.searched import SearchedListPage, beyond
@@ -122,7 +124,7 @@ def told(app, records: list) -> list:
 def find(app, delivery_id: str) -> WebhookDelivery:
     """One delivery of the app, of an endpoint that is still there. Raises ``NotFound``."""
     found = WebhookDelivery.objects.filter(app=app, pk=delivery_id, endpoint__deleted_at=None)
-    delivery = found.select_related("endpoint", "message").first()
+    delivery = found.select_related("endpoint__health", "message").first()
     if delivery is None:
         raise not_found()
     return delivery
@@ -154,6 +156,8 @@ class Delivery(AppPage):
             "newer": newer,
             "older": older,
             "others": again.exclude(pk=delivery.pk).order_by("-created_at")[:10],
+            "is_due": delivery.next_at <= timezone.now(),
+            "waits_until": probe_at(delivery),
             "is_open": delivery.state in (State.PENDING, State.LEASED),
             "mark": f"{delivery.state}.{delivery.sends}",
         }
@@ -193,6 +197,13 @@ def curl(url: str, headers: dict[str, str], body: str) -> str:
     lines = [f"curl -X POST {shlex.quote(url)}"]
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
     return " \\\n  ".join([*lines, f"--data-raw {shlex.quote(body)}"])
+
+
+def probe_at(delivery: WebhookDelivery) -> datetime | None:
+    """Until when nothing is sent to the endpoint, where that is what the delivery waits for."""
+    health = delivery.endpoint.health
+    until = health.open_until if health.breaker == health.Breaker.OPEN else None
+    return until if until and until > timezone.now() and delivery.next_at <= until else None
 
 
 def neighbours(delivery: WebhookDelivery) -> tuple[str | None, str | None]:

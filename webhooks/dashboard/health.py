@@ -35,7 +35,8 @@ def bar(pace: EndpointPace) -> SafeString:
         )
     width = len(pace.hours) * (COLUMN + GAP) - GAP
     return format_html(
-        '<svg class="i-hours" viewBox="0 0 {} {}" role="img" aria-label="Requests of the last 24 hours: {} ok, {} failed">{}</svg>',
+        '<svg class="i-hours" viewBox="0 0 {} {}" preserveAspectRatio="xMinYMax meet" role="img"'
+        ' aria-label="Requests of the last 24 hours: {} ok, {} failed">{}</svg>',
         width,
         HEIGHT,
         f"{pace.good:,}",

@@ -87,7 +87,7 @@ def standing(endpoint: WebhookEndpoint, pace: EndpointPace | None) -> Standing:
             "One request is asking whether it is well again. The rest waits and loses no try."
             if probing
             else "It failed so often in a row that nothing is sent for now. What waits loses no try.",
-            "Look at the latest failed delivery for the reason. To try at once, send an example.",
+            "Look at the latest failed delivery for the reason.",
             None if probing else pace.next_probe_at,
         )
     if pace.consecutive_failures:

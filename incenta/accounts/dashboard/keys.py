@@ -1,6 +1,6 @@
-"""API keys: listed, made, shown once, revoked."""
+"""API keys: listed, made, shown once, rolled, revoked."""
 
-import secrets
+from datetime import timedelta
 
 import django_filters
 from django.contrib import messages
@@ -11,14 +11,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from incenta.accounts.forms import KeyForm
-from incenta.accounts.models import ApiKey
+from incenta.accounts.forms import KeyForm, RollForm
+from incenta.accounts.models import ApiKey, App
+from incenta.dashboard import once
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
 from incenta.errors import DomainError, NotFound
 
+from .snippets import snippets
+
 STATES = [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked")]
-REMEMBERED = 10
+KINDS = [("server", "Server"), ("browser", "Browser"), ("till", "Till")]
+SCOPES = {
+    "server": [ApiKey.Scope.FULL, ApiKey.Scope.READ],
+    "browser": [ApiKey.Scope.PUBLISHABLE],
+    "till": [ApiKey.Scope.POS],
+}
+REACHES = {
+    ApiKey.Scope.FULL: "reads and writes everything",
+    ApiKey.Scope.READ: "reads, changes nothing",
+    ApiKey.Scope.PUBLISHABLE: "stands in web pages, from allowed domains only",
+    ApiKey.Scope.POS: "checks and fulfils codes at a till, nothing else",
+}
 
 
 class KeyFilter(django_filters.FilterSet):
@@ -26,13 +40,19 @@ class KeyFilter(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(
         choices=STATES, method="in_state", label="Status", widget=CheckboxSelectMultiple
     )
+    kind = django_filters.MultipleChoiceFilter(
+        choices=KINDS, method="of_kind", label="Kind", widget=CheckboxSelectMultiple
+    )
 
     class Meta:
         model = ApiKey
-        fields = ["q", "state"]
+        fields = ["q", "state", "kind"]
 
     def search(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         return rows.filter(Q(name__icontains=value) | Q(last4=value) | Q(pk=value))
+
+    def of_kind(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
+        return rows.filter(scope__in=[scope for value in values for scope in SCOPES[value]])
 
     def in_state(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
         now = timezone.now()
@@ -73,6 +93,7 @@ class Keys(ListPage):
         ("lastUsedIp", lambda key: key.last_used_ip),
         ("expiresAtUtc", lambda key: key.expires_at),
         ("revokedAtUtc", lambda key: key.revoked_at),
+        ("replacedBy", lambda key: key.replaced_by_id),
     ]
 
     def rows(self) -> QuerySet:
@@ -82,7 +103,12 @@ class Keys(ListPage):
         for key in records:
             key.state = state_of(key)
             key.state_label = dict(STATES)[key.state]
+            key.reach = REACHES[ApiKey.Scope(key.scope)]
+            key.is_ending = bool(key.replaced_by_id) and key.state == "active"
         return records
+
+    def more_context(self, page, **kwargs) -> dict:
+        return {"snippets": snippets(newest_campaign(self.request.app)) if page.object_list else []}
 
 
 class NewKey(AppPage):
@@ -93,15 +119,14 @@ class NewKey(AppPage):
     template_name = "accounts/new_key.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.page({"form": KeyForm(initial={"once": secrets.token_urlsafe(16)})})
+        return self.page({"form": KeyForm(initial={"once": once.new_token()})})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = KeyForm(request.POST)
         if not form.is_valid():
             return self.page({"form": form}, status=422)
-        once = form.cleaned_data["once"]
-        made = request.session.get("keys_made", [])
-        if once and once in made:  # the browser reloaded the page that showed the secret
+        token = form.cleaned_data["once"]
+        if once.is_used(request, token):
             messages.warning(
                 request,
                 "That key was made already, and its secret is shown only once. If it is lost, revoke the key.",
@@ -116,9 +141,61 @@ class NewKey(AppPage):
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"form": form}, status=422)
-        if once:
-            request.session["keys_made"] = [*made, once][-REMEMBERED:]
-        return self.page({"key": key, "secret": secret}, template="accounts/key_made.html", status=201)
+        once.use(request, token)
+        return self.page(made(request.app, key, secret), template="accounts/key_made.html", status=201)
+
+
+def made(app: App, key: ApiKey, secret: str) -> dict:
+    """What the page that shows a secret needs."""
+    is_of_server = key.scope in SCOPES["server"]
+    return {"key": key, "secret": secret, "snippets": snippets(newest_campaign(app)) if is_of_server else []}
+
+
+def newest_campaign(app: App) -> str:
+    """The id for snippets: of a campaign that runs, else of any, else a place to put one."""
+    campaigns = app.campaigns.order_by("-declared_status", "-pk").values_list("pk", "declared_status")[:20]
+    ids = {status: pk for pk, status in reversed(campaigns)}
+    return ids.get("ACTIVE") or next(iter(ids.values()), "camp_…")
+
+
+class RollKey(AppPage):
+    """Replaces a key by a new one of the same kind. Both open the app for the overlap; the new secret is shown once."""
+
+    permission = "keys.manage"
+    section = "keys"
+    template_name = "accounts/roll_key.html"
+
+    def find(self, key_id: str) -> ApiKey:
+        key = self.request.app.api_keys.filter(pk=key_id).first()
+        if key is None:
+            raise NotFound("key_not_found", "API key not found.")
+        return key
+
+    def get(self, request: HttpRequest, key_id: str) -> HttpResponse:
+        form = RollForm(initial={"overlap": "24", "once": once.new_token()})
+        return self.page({"key": self.find(key_id), "form": form})
+
+    def post(self, request: HttpRequest, key_id: str) -> HttpResponse:
+        key = self.find(key_id)
+        form = RollForm(request.POST)
+        if not form.is_valid():
+            return self.page({"key": key, "form": form}, status=422)
+        token = form.cleaned_data["once"]
+        if once.is_used(request, token):
+            messages.warning(
+                request,
+                "That key was rolled already, and the new secret is shown only once. If it is lost, roll the new key.",
+            )
+            return redirect(self.url("keys"))
+        try:
+            with transaction.atomic():
+                new, secret = key.roll(timedelta(hours=int(form.cleaned_data["overlap"])), by=request.user)
+        except DomainError as error:
+            form.add_error(None, error.message)
+            return self.page({"key": self.find(key_id), "form": form}, status=422)
+        once.use(request, token)
+        context = made(request.app, new, secret) | {"old": key}
+        return self.page(context, template="accounts/key_made.html", status=201)
 
 
 class RevokeKey(Action):
