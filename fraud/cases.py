@@ -1,19 +1,21 @@
 """Cases: what an analyst decides at once, what happened to it, who looks after it. Deciding itself is in ``deciding``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
-from incenta import clock
+from incenta import clock, events
 from incenta.accounts.models import App, User
 from incenta.errors import Conflict, InvalidInput, NotFound
 
-from . import raising, subjects
+from . import faces, raising, subjects
 from .models import Case, CaseEvent, CaseStatus, Flag, FlagStatus
 from .subjects import Description, Subject
 
 LONGEST_NOTE = 1000
+MOOT = FlagStatus.MOOT.value
+"""The outcome of a case of which nothing was left to decide."""
 
 
 def not_found() -> NotFound:
@@ -52,26 +54,68 @@ def weigh(app: App, case: Case, flags: Sequence[Flag], known: dict[Subject, Desc
         subject = (flag.subject_type, flag.subject_id)
         scores[subject] = max(scores.get(subject, 0), flag.score)
     held: dict[str, int] = {}
-    lost = raising.loss({}, 0)
+    lost = raising.loss({}, 0, app.currency)
     for subject, score in scores.items():
         waits = known[subject].held if subject in known else {}
         for asset, minor in waits.items():
             held[asset] = held.get(asset, 0) + minor
-        lost += raising.loss(waits, score)
+        lost += raising.loss(waits, score, app.currency)
     case.held, case.expected_loss = held, lost
     case.score = max(scores.values(), default=case.score)
     case.due_at, case.due_outcome = min(dues_of(flags).values(), default=(None, None))
 
 
 def reweigh(app: App, concerned: Iterable[Subject]) -> None:
-    """What waits on these subjects was changed by somebody else than an analyst: their open cases weigh what is left. In the
-    caller's transaction, which has locked the wallets."""
+    """What waits on these subjects was changed by somebody else than an analyst: their open cases weigh what is left, and where
+    nothing is left to decide of a subject, its flags and then its case are closed without a verdict. In the caller's transaction,
+    which has locked the wallets."""
     wanted = set(concerned)
     flags = app.fraud_flags.filter(subject_id__in=[id for _, id in wanted], status=FlagStatus.OPEN)
     ids = {flag.case_id for flag in flags if (flag.subject_type, flag.subject_id) in wanted}
     for case in app.fraud_cases.select_for_update().filter(pk__in=ids).order_by("pk") if ids else ():
-        weigh(app, case, open_flags(app, [case.pk]))
-        case.save(update_fields=["held", "expected_loss"])
+        flags = open_flags(app, [case.pk])
+        known = subjects.describe(app, subjects_of(flags))
+        over = {subject: known[subject].over for subject in wanted if subject in known and known[subject].over}
+        left = [flag for flag in flags if (flag.subject_type, flag.subject_id) not in over]
+        if over:
+            _let_go(app, case, [flag for flag in flags if flag not in left], over)
+        weigh(app, case, left, known)
+        if not left:
+            close(case, MOOT, clock.now(app))
+        case.save()
+
+
+def _let_go(app: App, case: Case, flags: Sequence[Flag], why: Mapping[Subject, str]) -> None:
+    """Closes flags of which nothing is left to decide. It is no verdict: no signal was right or wrong."""
+    now = clock.now(app)
+    for flag in flags:
+        flag.status, flag.resolved_by, flag.resolved_at = FlagStatus.MOOT, "system", now
+        flag.note = why[flag.subject_type, flag.subject_id]
+    app.fraud_flags.bulk_update(flags, ["status", "resolved_by", "resolved_at", "note"])
+    case.version += 1
+    CaseEvent.objects.bulk_create(
+        happened(case, "moot", actor="system", at=now, note=text, subject={"type": kind, "id": id})
+        for (kind, id), text in sorted(why.items())
+    )
+    events.write(
+        [
+            events.event(
+                app,
+                "FRAUD_FLAG_RESOLVED",
+                faces.moot_data(flag),
+                subject=("flag", flag.pk),
+                actor="system",
+                occurred_at=now,
+            )
+            for flag in flags
+        ]
+    )
+
+
+def close(case: Case, outcome: str, at: datetime) -> None:
+    """Nothing of it is open any more. Not yet saved."""
+    case.status, case.outcome, case.closed_at = CaseStatus.CLOSED, outcome, at
+    case.held, case.expected_loss, case.kept_until, case.due_at, case.due_outcome = {}, 0, None, None, None
 
 
 def dues_of(flags: Iterable[Flag]) -> dict[Subject, tuple[datetime, str]]:
@@ -164,6 +208,7 @@ KINDS = {
     "undone": "undid the decision",
     "deadline": "decided it at its deadline",
     "returned": "brought it back",
+    "moot": "found nothing left to decide",
     "payout_proposal": "proposed to take a payout back",
 }
 """Of a history's lines: what was done, in words."""

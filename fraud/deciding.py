@@ -163,10 +163,10 @@ def busy() -> Conflict:
 
 
 def _resolved(flag: Flag) -> Conflict:
-    decision = faces.DECISION_OF[flag.status]
+    decision = faces.DECISION_OF.get(flag.status)
     return Conflict(
         "flag_resolved",
-        f"This flag was resolved at {clock.iso(flag.resolved_at)} by {flag.resolved_by}: {decision}.",
+        f"This flag was resolved at {clock.iso(flag.resolved_at)} by {flag.resolved_by}: {decision or flag.note}",
         details={
             "decision": decision,
             "resolvedAt": clock.iso(flag.resolved_at),
@@ -361,8 +361,7 @@ def _settle(app: App, case: Case, verdict: str, now: datetime) -> None:
     if left:
         cases.weigh(app, case, left)
     else:
-        case.status, case.outcome, case.closed_at = CaseStatus.CLOSED, STATUS[verdict].value, now
-        case.held, case.expected_loss, case.kept_until, case.due_at, case.due_outcome = {}, 0, None, None, None
+        cases.close(case, STATUS[verdict].value, now)
     case.save()
 
 

@@ -234,7 +234,8 @@ def _ring(app: App, users: set[str]) -> Ring:
 def _outcomes(app: App, users: list[str]) -> dict[str, str]:
     worst = {FlagStatus.APPROVED: 0, FlagStatus.OPEN: 1, FlagStatus.REJECTED: 2}
     found: dict[str, str] = {}
-    for user, status in app.fraud_flags.filter(user_id__in=users).values_list("user_id", "status").distinct():
+    told = app.fraud_flags.filter(user_id__in=users).exclude(status=FlagStatus.MOOT)
+    for user, status in told.values_list("user_id", "status").distinct():
         if user not in found or worst[status] > worst[found[user]]:
             found[user] = status
     return {user: status.lower() for user, status in found.items()}
@@ -272,6 +273,7 @@ KINDS = {
     "kept": "Kept on hold",
     "undone": "Decision undone",
     "deadline": "Decided by its deadline",
+    "moot": "Nothing left to decide",
     "payout_proposal": "Already paid: to be settled by hand",
 }
 

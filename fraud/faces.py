@@ -62,6 +62,26 @@ def resolved_data(flag: Flag, decision: Decision) -> dict:
     }
 
 
+def moot_data(flag: Flag) -> dict:
+    """``FRAUD_FLAG_RESOLVED`` of a flag of which nothing was left to decide: no decision."""
+    return {
+        "flagId": flag.pk,
+        "type": flag.type,
+        "subject": {"type": flag.subject_type, "id": flag.subject_id},
+        "riskScore": flag.score,
+        "reasons": [{"type": flag.type, "points": flag.points, "message": flag.message}],
+        "decision": None,
+        "note": flag.note or None,
+        "userId": flag.user_id,
+        "campaignId": flag.campaign_id,
+        "signal": flag.signal,
+        "caseId": flag.case_id,
+        "decisionId": None,
+        "resolvedAt": iso(flag.resolved_at),
+        "resolvedBy": flag.resolved_by,
+    }
+
+
 def reopened_data(flag: Flag) -> dict:
     """``FRAUD_FLAG_CREATED`` of a flag that is open again, its decision undone."""
     return {

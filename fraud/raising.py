@@ -47,16 +47,13 @@ class Suspicion:
         return {"type": self.type, "points": self.points, "message": self.message[:LONGEST_MESSAGE]}
 
 
-def loss(held: dict[str, int], score: int) -> Decimal:
-    """What would be lost, by what is held and how likely it is: the queue's order. Currencies count alike, in major units,
-    and a hundred points count as one; nobody here knows rates."""
-    worth = sum(
-        (
-            (Decimal(minor) / 100 if asset in money.POINTS else money.to_decimal(minor, asset))
-            for asset, minor in held.items()
-        ),
-        Decimal(0),
-    )
+def loss(held: dict[str, int], score: int, currency: str) -> Decimal:
+    """What would be lost, by what is held and how likely it is: the queue's order, told in the app's currency.
+
+    Nobody here knows rates, so the smallest units are taken for alike: a cent, a yen, a coin. To take a yen for a dollar would put
+    every case in yen above all others; this errs less, and where an app has one currency it is exact.
+    """
+    worth = Decimal(sum(held.values())).scaleb(-money.exponent(currency))
     return min((worth * score / 100).quantize(Decimal("0.01")), Decimal(10) ** 17)
 
 
@@ -186,7 +183,10 @@ def raise_flags(
             "at": now,
             "actor": actor[:120],
             "flags": sql.as_rows(
-                [_row(ids[name], case_ids[each.key], each, now, due_hours, due_outcome) for name, each in asked.items()]
+                [
+                    _row(ids[name], case_ids[each.key], each, now, due_hours, due_outcome, app.currency)
+                    for name, each in asked.items()
+                ]
             ),
         }
         | events.as_rows(told),
@@ -203,7 +203,7 @@ def raise_flags(
         sql.execute("DELETE FROM fraud_caseevent WHERE case_id = ANY(%(ids)s)", {"ids": unused})
         sql.execute("DELETE FROM fraud_case WHERE id = ANY(%(ids)s)", {"ids": unused})
     for case_id, each in twice.values():
-        surplus = {"id": case_id, "held": json.dumps(each.held), "loss": loss(each.held, each.score)}
+        surplus = {"id": case_id, "held": json.dumps(each.held), "loss": loss(each.held, each.score, app.currency)}
         sql.execute(_COUNTED_TWICE, surplus)
     return [known[each.subject_type, each.subject_id, each.signal] for each in suspicions]
 
@@ -214,7 +214,7 @@ def created_data(flag_id: str, suspicion: Suspicion, reasons: list[dict]) -> dic
         "flagId": flag_id,
         "type": suspicion.type,
         "subject": {"type": suspicion.subject_type, "id": suspicion.subject_id},
-        "riskScore": suspicion.score,
+        "riskScore": max(0, min(suspicion.score, 100)),
         "reasons": reasons,
         "decision": None,
         "note": None,
@@ -225,7 +225,13 @@ def created_data(flag_id: str, suspicion: Suspicion, reasons: list[dict]) -> dic
 
 
 def _row(
-    flag_id: str, case_id: str, suspicion: Suspicion, now: datetime, due_hours: int | None, due_outcome: str | None
+    flag_id: str,
+    case_id: str,
+    suspicion: Suspicion,
+    now: datetime,
+    due_hours: int | None,
+    due_outcome: str | None,
+    currency: str,
 ) -> dict:
     hours, outcome = suspicion.due_hours, suspicion.due_outcome
     if hours is None:
@@ -246,7 +252,7 @@ def _row(
         "message": suspicion.message[:LONGEST_MESSAGE],
         "evidence": suspicion.evidence,
         "held": suspicion.held,
-        "loss": str(loss(suspicion.held, suspicion.score)),
+        "loss": str(loss(suspicion.held, suspicion.score, currency)),
         "due_at": now + timedelta(hours=hours) if due else None,
         "due_outcome": outcome if due else None,
     }

@@ -34,6 +34,8 @@ class Description:
     """Label → text, for the side-by-side view."""
     url: str = ""
     """Of its page in the dashboard, below the app's."""
+    over: str = ""
+    """Why nothing is left to decide of it, in a sentence, where that is so."""
 
 
 @dataclass(frozen=True, slots=True)

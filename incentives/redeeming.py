@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from fraud import cases
+from fraud.models import Subject
 from incenta import clock, codes, events
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -177,6 +179,8 @@ def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> Ite
             redemption.cancelled_at = wallets.now
             _return(app, wallets, redemption)
         redemption.save(update_fields=["status", "fulfilled_at", "cancelled_at"])
+        if was_held:
+            cases.reweigh(app, [(Subject.REDEMPTION.value, redemption.pk)])
     return redemption
 
 

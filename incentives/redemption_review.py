@@ -246,4 +246,5 @@ def _described(one: Redeemed) -> Description:
         {"Status": "Held for review" if one.is_held else one.status.capitalize(), "Spent": one.price}
         | {label: text for label, text in one.facts.items() if text},
         one.url,
+        f"It {_ENDED[one.status]}." if one.status in ("CANCELLED", "EXPIRED") else "",
     )

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from fraud import cases
+from fraud.models import Subject
 from incenta import clock, codes, events, money
 from incenta.accounts.models import App
 from incenta.database import sql
@@ -148,7 +150,10 @@ def cancel(app: App, redemption_id: str, *, reason: str = "", actor: str = "") -
             raise Conflict("redemption_fulfilled", "This redemption was honoured, and can no longer be cancelled.")
         if redemption.status == RedemptionStatus.EXPIRED or (_is_over(redemption) and not redemption.is_held):
             raise _expired(redemption)
+        was_held = redemption.is_held
         _end(redemption.app, wallets, [redemption], RedemptionStatus.CANCELLED, by=app, reason=reason, actor=actor)
+        if was_held:
+            cases.reweigh(redemption.app, [(Subject.REDEMPTION.value, redemption.pk)])
     return redemption
 
 

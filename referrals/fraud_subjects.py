@@ -347,6 +347,7 @@ def _describe_conversion(conversion: Conversion, held: dict[str, int]) -> Descri
             "Converted": clock.iso(conversion.converted_at),
         },
         _page(conversion.referral),
+        "It was reversed as a whole." if conversion.status == ConversionStatus.REVERSED and not held else "",
     )
 
 

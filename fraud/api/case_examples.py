@@ -71,7 +71,7 @@ _CASE = {
     "dueOutcome": Nullable(Choice(*Deadline.values), shown=False),
     "openedAt": AT,
     "closedAt": Nullable(AT, shown=False),
-    "outcome": Nullable(Choice("APPROVED", "REJECTED"), shown=False),
+    "outcome": Nullable(Choice("APPROVED", "REJECTED", "MOOT"), shown=False),
 }
 CASE = Face("FraudCase", _CASE)
 LINE = Face(

@@ -23,7 +23,9 @@ class CaseFilters(FilterSet):
     maxScore = ScoreFilter(field_name="score", lookup_expr="lte")
     userId = django_filters.CharFilter(method="of_user", max_length=255, strip=False)
     isSample = TruthFilter(field_name="is_sample")
-    outcome = django_filters.ChoiceFilter(choices=[("APPROVED", "Approved"), ("REJECTED", "Rejected")])
+    outcome = django_filters.ChoiceFilter(
+        choices=[("APPROVED", "Approved"), ("REJECTED", "Rejected"), ("MOOT", "Nothing left to decide")]
+    )
 
     class Meta:
         model = Case

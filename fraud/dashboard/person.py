@@ -8,6 +8,13 @@ from fraud.models import FlagStatus
 from incenta.dashboard.access import may
 from incenta.dashboard.people import MOST_MOMENTS, Happening, Part, show_with
 
+RESOLVED = {
+    FlagStatus.REJECTED: ("Found to be fraud", "shield-x"),
+    FlagStatus.APPROVED: ("Found to be honest", "shield-check"),
+    FlagStatus.MOOT: ("Nothing was left to decide", "shield-off"),
+}
+"""What became of a suspicion, in words."""
+
 
 def part(request: HttpRequest, user_id: str) -> Part | None:
     """Two statements."""
@@ -23,9 +30,7 @@ def part(request: HttpRequest, user_id: str) -> Part | None:
             Happening(flag.first_at, f"Suspected, risk {flag.score}", "shield-alert", url, flag.pk, flag.message)
         )
         if flag.resolved_at and flag.status != FlagStatus.OPEN:
-            is_fraud = flag.status == FlagStatus.REJECTED
-            text = "Found to be fraud" if is_fraud else "Found to be honest"
-            icon = "shield-x" if is_fraud else "shield-check"
+            text, icon = RESOLVED[FlagStatus(flag.status)]
             told.happenings.append(Happening(flag.resolved_at, text, icon, url, flag.pk, flag.note))
     for hold in app.fraud_person_holds.filter(user_id=user_id, released_at=None)[:1]:
         url = reverse("dashboard:fraud_case", args=[app.pk, hold.case_id])

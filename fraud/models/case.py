@@ -38,7 +38,7 @@ class Case(models.Model):
         max_digits=20,
         decimal_places=2,
         default=0,
-        help_text="What waits × score, in the app's currency: the queue's order.",
+        help_text="What waits × score, smallest units of all currencies taken for alike: the queue's order.",
     )
     members = models.PositiveIntegerField(default=1, help_text="Users in its ring.")
     is_sample = models.BooleanField(default=False, help_text="Taken at random from what nothing spoke against.")
@@ -48,7 +48,7 @@ class Case(models.Model):
     due_outcome = models.CharField(max_length=7, choices=Deadline.choices, null=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=8, blank=True, help_text="APPROVED or REJECTED, once closed.")
+    outcome = models.CharField(max_length=8, blank=True, help_text="APPROVED, REJECTED or MOOT, once closed.")
 
     class Meta:
         constraints = [

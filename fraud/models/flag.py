@@ -31,6 +31,7 @@ class FlagStatus(models.TextChoices):
     OPEN = "OPEN", "Open"
     APPROVED = "APPROVED", "Approved: it is honest"
     REJECTED = "REJECTED", "Rejected: it is fraud"
+    MOOT = "MOOT", "Nothing left to decide"
 
 
 class Flag(models.Model):

@@ -33,6 +33,7 @@ SILENCES = {
     "missing": "nothing was sent to judge it by",
     "no_context": "nothing was sent of the friend",
 }
+OUTCOMES = {"APPROVED": "Approved", "REJECTED": "Rejected", "MOOT": "Nothing left to decide"}
 
 
 @register.filter
@@ -68,6 +69,12 @@ def silence_words(why: str) -> str:
 def moment(text: str) -> datetime | None:
     """The moment that a description tells as the API does; ``None`` where it tells something else."""
     return parse_datetime(text) if MOMENT.fullmatch(text) else None
+
+
+@register.filter
+def outcome(name: str) -> str:
+    """What became of a closed case."""
+    return OUTCOMES.get(name, name.capitalize())
 
 
 @register.filter

@@ -296,10 +296,10 @@ _ALL = (
         "A review was decided.",
         _FRAUD_FLAG
         | {
-            "decision": word("APPROVE", "REJECT"),
+            "decision": word("APPROVE", "REJECT").or_null(),
             "note": text("One household.").or_null(),
             "caseId": text("case_01m831b2qts05fen4vdq67f4r4"),
-            "decisionId": text("dec_01m831b2qts05fen4vdq67f4r5"),
+            "decisionId": text("dec_01m831b2qts05fen4vdq67f4r5").or_null(),
             "resolvedAt": MOMENT,
             "resolvedBy": text("user:12"),
         },

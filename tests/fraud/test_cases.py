@@ -2,7 +2,7 @@
 
 import pytest
 
-from fraud import cases
+from fraud import cases, precision
 from fraud.models import CaseEvent, Flag
 from incenta.accounts.models import Membership, Role, User
 from incenta.errors import Conflict, InvalidInput, NotFound
@@ -80,6 +80,23 @@ def test_what_a_merchant_takes_back_himself_no_longer_waits(himal):
     done = himal.post(f"/fraud/cases/{case.pk}/decide", {"verdict": "APPROVE"})
     assert {effect["kind"] for effect in done["effects"]} == {"code_released"}
     assert himal.get(f"/conversions/{made['conversionId']}")["status"] == "REVERSED"
+
+
+def test_what_was_taken_back_whole_leaves_the_queue_without_a_verdict(himal):
+    made = himal.convert(himal.code(himal.campaign(), "mallory"), "mallory")
+    assert made["status"] == "FLAGGED"
+    case = open_case(himal)
+    himal.post(f"/conversions/{made['conversionId']}/reverse", {"reason": "Sent back."})
+    found = himal.get(f"/fraud/cases/{case.pk}")
+    assert (found["status"], found["outcome"], found["held"], found["expectedLoss"]) == ("CLOSED", "MOOT", [], 0)
+    assert found["history"][0]["kind"] == "moot" and found["history"][0]["note"] == "It was reversed as a whole."
+    (flag,) = himal.get("/fraud/flags?status=MOOT")["flags"]
+    assert (flag["decision"], flag["decisionId"], flag["resolvedBy"]) == (None, None, "system")
+    (told,) = himal.app.events.filter(type="FRAUD_FLAG_RESOLVED")
+    assert told.data["decision"] is None and told.data["flagId"] == flag["id"]
+    late = himal.post(f"/fraud/flags/{flag['id']}/resolve", {"decision": "REJECT", "note": "A cheat"})
+    assert (late.status, late["code"], late["details"]["decision"]) == (409, "flag_resolved", None)
+    assert "SELF_REFERRAL_ID" not in precision.fresh(himal.app)
 
 
 def test_a_code_that_is_only_talked_about_holds_nobody(himal):

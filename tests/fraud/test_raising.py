@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from fraud.models import Case, CaseEvent, Flag
-from fraud.raising import Suspicion, raise_flags
+from fraud.raising import Suspicion, loss, raise_flags
 from tests.cast import at_once
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,19 @@ def test_a_suspicion_opens_a_flag_and_a_case(himal):
     assert event.data["reasons"] == [
         {"type": "DEVICE_FINGERPRINT", "points": 45, "message": "4 accounts on this device."}
     ]
+
+
+@pytest.mark.parametrize(
+    ("held", "currency", "lost"),
+    [
+        ({"USD": 5_000}, "USD", "25.00"),
+        ({"JPY": 5_000}, "JPY", "2500.00"),
+        ({"JPY": 5_000}, "USD", "25.00"),  # a yen is no dollar
+        ({"USD": 5_000, "COIN": 300, "KWD": 1_000}, "USD", "31.50"),
+    ],
+)
+def test_what_would_be_lost_goes_by_the_smallest_units(held, currency, lost):
+    assert str(loss(held, 50, currency)) == lost
 
 
 def test_the_same_suspicion_again_hits_and_tells_nobody(himal):

@@ -59,4 +59,5 @@ def test_it_does_not_expire_meanwhile_and_has_its_time_again(sandbox):
 
 def test_either_side_may_cancel_what_is_held(himal, cafe, suspected):
     assert cancels(cafe, suspected["redemptionId"], reason="Closed").status == 200
+    assert Case.objects.get(app=himal.app).outcome == "MOOT"
     assert himal.app.wallets.get(user_id="mallory").coins == 1_000
