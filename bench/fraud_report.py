@@ -5,7 +5,11 @@ What is printed is Markdown. It ends with 1 where a bar is missed.
 """
 
 import argparse
+import os
 import pickle
+import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -26,13 +30,14 @@ def main(arguments: list[str]) -> None:
 
     kept = installation.HOME / "played"
     kept.mkdir(exist_ok=True)
-    if options.parts:
-        for part in PARTS:
-            options.only = part
+    if options.part:
+        for name in options.part.split(","):
+            options.only, options.scale = PARTS[name]
             _play(options, kept)
-            options.add = True
-        options.only = ""
+        return
     if options.kept or options.parts:
+        if options.parts and not options.kept:
+            _play_apart(arguments, options.parts, kept)
         played = _kept(kept, options)
     else:
         played = _play(options, kept)
@@ -41,23 +46,58 @@ def main(arguments: list[str]) -> None:
     if options.explain:
         print(explained(played, options.explain))
     if options.write:
-        Path(options.write).write_text(text + "\n")
+        document = Path(options.write)
+        document.write_text(put_into(document.read_text() if document.exists() else "", text))
     told = [line for each in played if not each.switched_off for line in measuring.missed(each)]
     if told:
         print("\n".join(["", "Missed:", *told]), file=sys.stderr)
         raise SystemExit(1)
 
 
-PARTS = (
-    "F1,F2,F3,F4,F5,L0",
-    "F6,F7,F8,F9,F10,F11",
-    "L1",
-    "L2",
-    "L3,L7,L8,L9",
-    "L4,L5",
-    "L6",
-)
-"""A world in parts, each of which is played in minutes on a machine that has nothing else to do."""
+PARTS = {
+    "cheats": ("F1,F2,F3,F4,F5,L0", 0.5),
+    "partners": ("L6", 1.0),
+    "stars": ("L4", 0.75),
+    "carriers": ("L2", 0.5),
+    "families": ("L3", 1.0),
+    "offices": ("L1", 0.3),
+    "firms": ("L9", 0.6),
+    "shops": ("L7,L8", 0.5),
+    "sales": ("L5", 0.45),
+    "hidden": ("F9,F10,F11", 0.5),
+    "leaks": ("F6,F7,F8", 0.5),
+}
+"""A world in parts: its scenarios, and how much of the whole world, so that each group has people enough for its bound. The longest come
+first."""
+BEGIN, END = "<!-- tables: written by the report command -->", "<!-- end of tables -->"
+
+
+def put_into(document: str, text: str) -> str:
+    """A document with these tables between its two marks: what people wrote around them stays."""
+    if BEGIN not in document:
+        return f"# Whom fraud scoring holds\n\n{BEGIN}\n\n{text}\n\n{END}\n"
+    before, _, rest = document.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}"
+
+
+def _play_apart(arguments: list[str], at_once: int, kept: Path) -> None:
+    """Each part in a process and a database of its own, so many at once; what is done is kept, and a part that fails is told."""
+    waiting, playing = list(PARTS), {}
+    while waiting or playing:
+        while waiting and len(playing) < at_once:
+            name = waiting.pop(0)
+            home = installation.HOME / name
+            environment = os.environ | {"INCENTA_BENCH_DIR": str(home)}
+            command = [sys.executable, "-m", "bench", "fraud-report", *arguments, "--part", name]
+            playing[name] = subprocess.Popen(command, cwd=installation.ROOT, env=environment)
+        time.sleep(1)
+        for name, process in list(playing.items()):
+            if process.poll() is None:
+                continue
+            del playing[name]
+            say(f"{name}: {'played' if not process.returncode else f'ended with {process.returncode}'}")
+            for file in (installation.HOME / name / "fraud" / "played").glob("*.pickle"):
+                shutil.copy2(file, kept / file.name)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -72,7 +112,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "--coverage", default="C3", help="what merchants pass: C0, C1, C2, C3, or several with commas (C3)"
     )
     parser.add_argument("--only", default="", help="scenarios such as F2,L3")
-    parser.add_argument("--parts", action="store_true", help="the whole world, some scenarios at a time, told together")
+    parser.add_argument(
+        "--parts", type=int, nargs="?", const=1, help="the whole world in parts, so many at once (1), told together"
+    )
+    parser.add_argument("--part", default="", help=f"only these parts, to be told later by --kept: {', '.join(PARTS)}")
     parser.add_argument("--levels", default="L0,L1,L2,L3", help="how careful the cheats are")
     parser.add_argument("--without", default="", help="play with this family of signals switched off, such as GRAPH")
     parser.add_argument("--ablation", action="store_true", help="judge again with each family switched off")
@@ -91,7 +134,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--http", action="store_true", help="calls go through the whole stack of the API: slow, for a small scale"
     )
-    parser.add_argument("--write", metavar="FILE", help="writes the report there too, such as docs/fraud-report.md")
+    parser.add_argument(
+        "--write", metavar="FILE", help="puts the tables between the marks of a file, such as docs/fraud-report.md"
+    )
     return parser.parse_args(arguments)
 
 
@@ -117,6 +162,8 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
     for coverage in options.coverage.split(","):
         say(f"{options.seeds} {options.seed}, {coverage}: {len(sealed.calls):,} calls.")
         stage = Stage(sealed, coverage, off=off, say=say, over_http=options.http, seconds=options.minutes * 60)
+        # told to end, a play tells what it has seen so far
+        signal.signal(signal.SIGTERM, lambda *_, stage=stage: stage.stop())
         stage.prepare()
         done = stage.play()
         done.part = ",".join(sorted(only))
@@ -159,7 +206,7 @@ def _together(parts: list):
         newer = set(filter(None, other.part.split(",")))
         whole.conversions = [each for each in whole.conversions if newer and each.label.scenario not in newer]
         whole.users = [each for each in whole.users if newer and each.label.scenario not in newer]
-        for name in ("app_ids", "conversions", "users"):
+        for name in ("app_ids", "conversions", "users", "looked", "scales"):
             setattr(whole, name, getattr(whole, name) + getattr(other, name))
         # calls are numbered in each play by itself
         moved = max(whole.codes, default=0) + 1
@@ -232,13 +279,15 @@ def _baselines(sealed, coverages: list[str]) -> dict[str, dict[str, set[int]]]:
 def report(played: list, options: argparse.Namespace) -> str:
     from bench.scenarios import measuring
 
-    lines = ["# Whom fraud scoring holds", ""]
     first = played[0]
-    lines += [
-        f"Seeds: {first.family} {first.seed}, at scale {first.scale:g} (1 is the whole world). Played through the "
+    scales = sorted({scale for each in played for scale in each.scales})
+    size = " to ".join(f"{scale:g}" for scale in dict.fromkeys((scales[0], scales[-1])))
+    lines = [
+        f"Seeds: {first.family} {first.seed}, at scale {size} (1 is the whole world). Played through the "
         "product's own verbs with the built-in rules, campaigns in mode `hold` from score 50. Conversions: "
         + ", ".join(f"{each.coverage} {len(each.conversions):,}" for each in played)
-        + ". Shares with Wilson's 95 % bounds.",
+        + ". Shares with Wilson's 95 % bounds. Looks in a request may take as long as they need, where the product cuts them short "
+        "after 50 ms: a busy machine is no busy installation.",
         "",
         "C0 passes ids only, C1 also address and browser, C2 also the device, C3 also e-mail, phone and payment. L0 cheats are careless, "
         "L1 wait and vary their amounts, L2 change addresses too, L3 devices too.",

@@ -17,7 +17,7 @@ from .rings import Ring
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 QUICK = timedelta(hours=1)
 PATH_WITHIN = timedelta(hours=6)
-MOST_AT_HOME = 5
+MOST_AT_HOME, LEAST_APART = 5, 4
 ALIKE = 0.02
 MOST_SHOWN = 5
 DRIP_WITHIN, LEAST_DRIP = timedelta(days=14), 7
@@ -53,7 +53,7 @@ def _ring(story: Story, ring: Ring) -> dict[str, Any]:
             "ring_kinds": list(ring.kinds),
             "ring_keys": len(ring.shared),
             "ring_users": list(ring.members[:MOST_SHOWN]),
-            "ring_apart": ring.is_apart and ring.size <= MOST_AT_HOME,
+            "ring_apart": _is_apart(story, ring),
         }
     friends = {deed.referee_id for deed in story.deeds}
     if story.referee_id is not None:
@@ -61,6 +61,14 @@ def _ring(story: Story, ring: Ring) -> dict[str, Any]:
         found |= {"linked_friends": len(linked), "linked_users": sorted(linked)[:MOST_SHOWN]}
     most, kind = ring.most_on_one_key(friends - {story.referrer_id})
     return found | {"star_friends": most, "star_kind": kind if most else ""}
+
+
+def _is_apart(story: Story, ring: Ring) -> bool:
+    """Never seen at one address. Of a family of three that is often chance; but a family member is brought by one of the family."""
+    if not ring.is_apart or ring.size > MOST_AT_HOME:
+        return False
+    is_brought_from_outside = story.referee_id is not None and not ring.linked_to(story.referee_id, [story.referrer_id])
+    return ring.size >= LEAST_APART or is_brought_from_outside
 
 
 def _company(story: Story) -> dict[str, Any]:

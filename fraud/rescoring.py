@@ -165,7 +165,8 @@ def _judge(app: App, story: Story, now: datetime, earlier: Judged | None = None)
         facts, ring, around, found = earlier.facts, earlier.ring, earlier.around, earlier.found
     rules_now = book.current(app)
     weights = rules_now.weights(story.campaign_id)
-    told = _told(app, story.subject_id, facts)
+    # what was sent is opened only where a list could name it
+    told = _told(app, story.subject_id, facts) if rules_now.lists.by_id else context.NOTHING
     said = rules_now.lists.reasons(
         now=now,
         ip=told.ip,

@@ -22,9 +22,9 @@ WITHIN = timedelta(days=180)
 MOST_KEYS = 2_000
 MOST_SUBJECTS = 500
 A_MEMBERS_SUBJECTS = 5
-APART = (4, 5)
-"""Sizes of rings of which it is asked whether any two were ever seen at one address: two or three of a family may have been out whenever
-they were seen, and more than five are no family anyway."""
+APART = (3, 4, 5)
+"""Sizes of rings of which it is asked whether any two were ever seen at one address: two of a family may have been out whenever they
+were seen, and more than five are no family anyway."""
 
 # one hop: the keys of these users, and who else has them; hubs, marked or by their number, are left out
 _HOP = f"""
@@ -91,7 +91,7 @@ class Ring:
     """(kind, key) → its users, of the keys that connect."""
     smallest_key: tuple[int, int] | None = None
     is_apart: bool = False
-    """Of four or five: each was seen at some address, and no two of them at the same, though they share what people share at home."""
+    """Of three to five: each was seen at some address, and no two of them at the same, though they share what people share at home."""
     known: int = 0
     """How large one of the members saw it from the middle, when it was looked at: its ends see three hops only."""
 
@@ -105,8 +105,8 @@ class Ring:
 
     @property
     def step(self) -> int:
-        """The largest of ``STEPS`` that it has reached, or 0; four who are never seen together are a step, too."""
-        return max((step for step in STEPS if self.size >= step), default=APART[0] if self.is_apart else 0)
+        """The largest of ``STEPS`` that it has reached, or 0; few who are never seen together are one, too."""
+        return max((step for step in STEPS if self.size >= step), default=self.size if self.is_apart else 0)
 
     def linked_to(self, user_id: str, others: Collection[str]) -> set[str]:
         """Of the others those who share a strong key with the user."""

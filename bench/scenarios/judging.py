@@ -10,16 +10,11 @@ from .playing import Played
 
 def _scores(played: Played, *, frauds_only: bool):
     """(subject → outcome), and its scores in the order of time as ``backtesting.Kept``."""
-    from fraud.backtesting import Kept
-    from incenta.database import sql
+    from fraud.tally import Kept
 
     outcomes = {each.subject_id: each for each in played.conversions if each.label.is_fraud or not frauds_only}
     looks = defaultdict(list)
-    for row in sql.rows(
-        """SELECT subject_type, subject_id, campaign_id, stage, score, action, reasons::json, features::json, is_degraded, at
-        FROM fraud_score WHERE app_id = ANY(%(apps)s) AND subject_type = 'CONVERSION' ORDER BY at, id""",
-        {"apps": played.app_ids},
-    ):
+    for row in played.looked:
         if row[1] in outcomes:
             looks[row[1]].append(Kept(*row))
     return outcomes, looks

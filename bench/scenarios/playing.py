@@ -21,6 +21,8 @@ SWEEP = timedelta(hours=6)
 
 
 MOST_TROUBLE = 20
+PATIENCE_MS = 10_000
+"""Of a look in a request, in the place of 50."""
 
 
 class Trouble(logging.Handler):
@@ -79,6 +81,10 @@ class Played:
     switched_off: tuple[str, ...] = ()
     part: str = ""
     """The scenarios, where not all were played."""
+    scales: list[float] = field(default_factory=list)
+    """Of each part of it."""
+    looked: list[tuple] = field(default_factory=list)
+    """What was thought of each conversion at each look, in the order of time, as ``tally.Kept``: by it another judge can be asked."""
 
 
 class Stage:
@@ -101,9 +107,14 @@ class Stage:
         """Number of a call → the code, or the id, that it made."""
         self.referrals: dict[int, str] = {}
         self.answers: dict[int, dict] = {}
-        self.played = Played(coverage, sealed.config.family, sealed.config.seed, sealed.config.scale, [])
+        config = sealed.config
+        self.played = Played(coverage, config.family, config.seed, config.scale, [], scales=[config.scale])
         self._guessed: dict[str, dict[datetime, int]] = defaultdict(lambda: defaultdict(int))
         self._stopped: set[str] = set()
+
+    def stop(self) -> None:
+        """The time is over: what was played until now is all."""
+        self.seconds = 0.0
 
     # --- before -------------------------------------------------------------------------------------------------------
     def prepare(self) -> None:
@@ -167,6 +178,9 @@ class Stage:
                 if self.over_http:
                     self.keys.append(ApiKey.objects.issue(app, "scenarios")[1])
         self.played.app_ids = [app.pk for app in self.apps]
+        used = {call.app for call in self.sealed.calls}
+        self.busy = [app for place, app in enumerate(self.apps) if place in used]
+        """Those of which this world tells anything."""
 
     def _switch_off(self, app) -> None:
         from django.utils import timezone
@@ -188,6 +202,7 @@ class Stage:
     def play(self) -> Played:
         from django.db import connection
 
+        from fraud import evidence
         from incenta.errors import DomainError
 
         from .over_http import Door
@@ -204,6 +219,9 @@ class Stage:
         }
         with connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit TO off")
+        # a busy machine is no busy installation: here every look sees all that there is to see
+        for reading in (evidence.gather, evidence.read):
+            reading.__kwdefaults__["patience_ms"] = PATIENCE_MS
         self._trouble = Trouble()
         logging.getLogger("incenta.fraud").addHandler(self._trouble)
         started, calls = time.monotonic(), self.sealed.calls
@@ -240,16 +258,6 @@ class Stage:
         self._collect()
         return self.played
 
-    def _are_due(self, now: datetime) -> list:
-        from incenta.database import sql
-
-        found = sql.rows(
-            """SELECT a FROM unnest(%(apps)s::text[]) a
-            WHERE EXISTS (SELECT FROM fraud_rescore r WHERE r.app_id = a AND r.due_at <= %(now)s)""",
-            {"apps": self.played.app_ids, "now": now},
-        )
-        return [app for app in self.apps if (app.pk,) in found]
-
     def _next_due(self) -> datetime:
         """The whole hour after which the next look is due. Long before and long after the world nothing is."""
         from incenta.database import sql
@@ -267,12 +275,12 @@ class Stage:
         """What beat would have rung by now."""
         from bench.scenarios import jobs
 
-        self.played.looks += jobs.look_again(self._are_due(now), now)
+        self.played.looks += jobs.look_again(self.busy, now)
         if self._trouble.count > MOST_TROUBLE:
             raise SystemExit("Too many looks broke; the first of them is told above.")
         if now >= self._swept + SWEEP:
             self._swept = now
-            jobs.mature(self.apps, now)
+            jobs.mature(self.busy, now)
             earning = [app for app, items in zip(self.apps, self.items, strict=True) if items]
             if now.hour < SWEEP // HOUR:
                 self.played.looks += jobs.look_for_farming(earning, now)
@@ -406,6 +414,11 @@ class Stage:
             if score > scores.get(key, -1) or key not in scores:
                 scores[key] = score
                 codes[key] = (action, tuple(f"{each['code']} {each['points']}" for each in reasons))
+        self.played.looked = sql.rows(
+            """SELECT subject_type, subject_id, campaign_id, stage, score, action, reasons::json, features::json, is_degraded, at
+            FROM fraud_score WHERE app_id = ANY(%(apps)s) AND subject_type = 'CONVERSION' ORDER BY at, id""",
+            asked,
+        )
         rewards = {
             conversion: (minor, matures)
             for conversion, minor, matures in sql.rows(

@@ -1,5 +1,6 @@
 """Four or five who share what a family shares, and who were never seen where a family is: at home. Cheats who grow a ring over days look
-like that long before they are six. Of two or three it says nothing, for they may have been out whenever they were seen."""
+like that long before they are six. Two or three of a family may have been out whenever they were seen; so of three it speaks only where
+the friend was brought by somebody with whom he shares nothing, and of two never."""
 
 from ..assessment import GRAPH, Reason
 from ..facts import Facts
@@ -23,6 +24,6 @@ RING_APART = Signal(
     points=35,
     needs=("graph", "ip"),
     judge=judge,
-    describe="Four or five accounts share devices, e-mail addresses, phones or cards, and no two of them were seen at one network address.",
+    describe="Four who share what a family shares, or three with a stranger's code, and no two of them were ever seen at one address.",
     stage=LATER,
 )

@@ -141,6 +141,13 @@ def test_a_family_that_is_never_seen_together_is_none():
     assert "RING_APART" not in spoken(story(path=path), ring=replace(apart, is_apart=False))
 
 
+def test_of_three_it_says_something_where_a_stranger_brought_the_friend():
+    three = Ring(("bikram", "gita", "hari"), {(2, 1): ("bikram", "gita", "hari")}, (2, 1), is_apart=True)
+    assert spoken(story(), ring=three)["RING_APART"] == 35
+    family = Ring(("bikram", "gita", "mallory"), {(2, 1): ("bikram", "gita", "mallory")}, (2, 1), is_apart=True)
+    assert "RING_APART" not in spoken(story(), ring=family)
+
+
 @pytest.mark.parametrize(("held", "of", "points"), [(2, 2, None), (3, 3, 20), (3, 6, 20), (3, 7, None)])
 def test_bad_company_adds_something(held, of, points):
     others = [Deed(f"c{n}", NOON - 9 * DAY - n * n * HOUR, f"f{n}", 5000, is_held=n < held) for n in range(of)]

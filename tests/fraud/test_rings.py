@@ -87,11 +87,11 @@ def test_four_who_share_and_are_never_at_one_address(himal, rival, addresses, is
     seen(himal, "u0", KeyKind.IP, 9, at=NOON - timedelta(days=200))
     seen(himal, "u1", KeyKind.IP, 9, at=NOON - timedelta(days=200))
     ring = around(himal, "u1")
-    assert (ring.size, ring.is_apart, ring.step) == (4, is_apart, 4 if is_apart else 0)
+    assert (ring.size, ring.is_apart, ring.step) == (4, is_apart, 4 * is_apart)
 
 
-@pytest.mark.parametrize("count", [2, 3, 6])
-def test_of_two_or_three_and_of_many_nobody_asks_where_they_live(himal, count):
+@pytest.mark.parametrize("count", [2, 6])
+def test_of_two_and_of_many_nobody_asks_where_they_live(himal, count):
     chain(himal, count)
     for place in range(count):
         seen(himal, f"u{place}", KeyKind.IP, place)
