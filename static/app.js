@@ -44,7 +44,18 @@ const dress = root => { shortcuts(root); tellTimes(root); };
 dress(document);
 document.addEventListener("htmx:afterSettle", event => dress(event.target)); // htmx 2
 for (const name of ["htmx:historyRestore", "htmx:after:swap"]) document.addEventListener(name, () => dress(document)); // back and forward; htmx 4
-for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:error"]) document.addEventListener(failure, () => say("Could not load that. Please try again."));
+const fail = () => say("Could not load that. Please try again.");
+for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:error", "htmx:historyCacheMissLoadError"]) document.addEventListener(failure, fail);
+
+// Back and forward ask the server. The newest wish wins: htmx 2 would show whichever answer comes last, under the other's address.
+let restoring;
+document.addEventListener("htmx:historyCacheMiss", event => {
+  restoring?.abort();
+  restoring = event.detail.xhr;
+  restoring.addEventListener("error", fail);
+  htmx.trigger("#results", "htmx:abort");
+});
+document.addEventListener("htmx:beforeSend", event => { if (event.target.closest("[hx-push-url]")) restoring?.abort(); });
 
 document.addEventListener("click", async event => {
   const copier = event.target.closest("[data-copy], [data-copy-from]");
@@ -96,3 +107,5 @@ document.addEventListener("submit", event => {
   }
 });
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-once]")) delete form.dataset.sent; });
+
+page.dataset.ready = ""; // keys and clicks are heard from here on
