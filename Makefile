@@ -12,7 +12,7 @@ run: install .env
 	@exec $(PYTHON) manage.py up
 
 test: install
-	@$(PYTHON) -m pytest -n $(JOBS) -rs $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) -rsR $(ARGS)
 
 check: install
 	@$(PYTHON) -m ruff check .
