@@ -59,13 +59,13 @@ PARTS = {
     "partners": ("L6", 1.0),
     "stars": ("L4", 0.75),
     "carriers": ("L2", 0.5),
-    "families": ("L3", 1.0),
-    "offices": ("L1", 0.3),
+    "families": ("L3", 0.8),
+    "offices": ("L1", 0.25),
     "firms": ("L9", 0.6),
-    "shops": ("L7,L8", 0.5),
-    "sales": ("L5", 0.45),
-    "hidden": ("F9,F10,F11", 0.5),
-    "leaks": ("F6,F7,F8", 0.5),
+    "shops": ("L7,L8", 0.45),
+    "sales": ("L5", 0.4),
+    "hidden": ("F9,F10,F11", 0.35),
+    "leaks": ("F6,F7,F8", 0.3),
 }
 """A world in parts: its scenarios, and how much of the whole world, so that each group has people enough for its bound. The longest come
 first."""
