@@ -26,6 +26,10 @@ def main() -> None:
         from bench import fraud
 
         return fraud.main(sys.argv[2:])
+    if sys.argv[1:2] == ["webhooks"]:
+        from bench import webhooks
+
+        return webhooks.main(sys.argv[2:])
     if sys.argv[1:2] == ["fraud-report"]:
         from bench import fraud_report
 

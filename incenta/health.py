@@ -1,21 +1,27 @@
-"""Whether the process lives (``/healthz``), and whether the installation works (``/readyz``).
+"""Whether the process lives (``/healthz``), whether the installation works (``/readyz``), and its figures (``/metrics``).
 
 A load balancer asks ``/healthz``. ``/readyz`` is for deploys and monitoring: it fails for a broker that is down, while
-the API answers on without it.
+the API answers on without it. ``/metrics`` is for Prometheus: from this machine, or with ``METRICS_TOKEN``.
 """
 
+import ipaddress
 import logging
+import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.urls import path
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from incenta.api.authentication import caller_ip
 from incenta.celery import app as celery
+from webhooks.metrics import WebhookCollector
 
 logger = logging.getLogger(__name__)
 
@@ -107,4 +113,34 @@ def _one(sql: str) -> Any:
         return cursor.fetchone()[0]
 
 
-urlpatterns = [path("healthz", healthz), path("readyz", readyz)]
+# --- metrics --------------------------------------------------------------------------------------------------------
+# Not the process-wide registry of the library: its figures would be those of whichever web server happens to answer.
+REGISTRY = CollectorRegistry()
+REGISTRY.register(WebhookCollector())
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures for Prometheus; 404 for everybody else, 503 while the database is away."""
+    if not _may_read_metrics(request):
+        return HttpResponseNotFound("Not found.", content_type="text/plain")
+    try:
+        return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+    except DatabaseError:
+        connection.close()
+        return HttpResponse("The database does not answer.", status=503, content_type="text/plain")
+
+
+def _may_read_metrics(request: HttpRequest) -> bool:
+    """With ``Authorization: Bearer METRICS_TOKEN``, or straight from this machine: what a proxy on it forwards is not."""
+    kind, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if settings.METRICS_TOKEN and kind.lower() == "bearer":
+        return secrets.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
+    if any(name in request.META for name in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")):
+        return False
+    try:
+        return ipaddress.ip_address(caller_ip(request)).is_loopback
+    except ValueError:
+        return False
+
+
+urlpatterns = [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)]

@@ -211,6 +211,8 @@ IDEMPOTENCY_KEEP_HOURS = 72
 BEHIND_PROXY = flag("INCENTA_BEHIND_PROXY", default=False)
 """Whether a proxy of ours stands in front: the last entry of X-Forwarded-For is then the caller's address."""
 REQUEST_LOG_KEEP_DAYS = 30
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""With it as a bearer token ``/metrics`` answers; empty: only this machine is answered."""
 
 # --- webhooks -------------------------------------------------------------------------------------------------------
 # "raise" refuses to record an event that differs from the catalogue's schema; "sample" looks at one in a hundred and logs.
@@ -248,7 +250,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if not DEBUG:
     SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

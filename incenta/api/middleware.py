@@ -15,7 +15,7 @@ from incenta.errors import Forbidden, InvalidInput
 from incenta.ids import new_id
 
 MOUNTS = ("/v1/", "/api/v1/")
-HEALTH = ("/healthz", "/readyz")
+HEALTH = ("/healthz", "/readyz", "/metrics")
 BROKEN = "incenta.broken_path"
 
 
