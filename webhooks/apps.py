@@ -8,7 +8,8 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from . import people
-        from .dashboard import told
+        from .dashboard import overview, told
 
         people.tell()
+        overview.register()
         told.register()

@@ -39,6 +39,6 @@ class Entry(SignedInPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         last = request.session.get("app_id")
         if last and open_app(request.user, last):
-            return redirect("dashboard:campaigns", last)
+            return redirect("dashboard:overview", last)
         first = next(iter(apps_of(request.user)), None)
-        return redirect("dashboard:campaigns", first.pk) if first else redirect("dashboard:start")
+        return redirect("dashboard:overview", first.pk) if first else redirect("dashboard:start")

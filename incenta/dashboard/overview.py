@@ -1,11 +1,200 @@
-"""stub"""
+"""The first page: what needs somebody today, how it goes, and what happened last.
 
+It gathers what rooms tell; none of them is known here, and they do not know each other. Each names itself with
+``show_with`` when it is ready.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+
+from incenta import clock, money
+from incenta.api import metering
+from incenta.events.catalogue import EVENT_TYPES
+from incenta.events.models import Event
+
+from .access import may
 from .pages import AppPage
+
+RANGES = (7, 30, 90)
+USUAL_RANGE = 30
+MOST_EVENTS, EVENTS_READ = 12, 100
+NEARLY = 80
+"""Percent of the month's calls from which the plan's limit is a matter for today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``days`` whole days before ``today`` and what there is of today, in the app's zone."""
+
+    days: int
+    today: date
+
+    @property
+    def start(self) -> date:
+        return self.today - timedelta(days=self.days)
+
+    @property
+    def before(self) -> date:
+        """Where the days begin that the whole ones are compared with: as many, right before."""
+        return self.start - timedelta(days=self.days)
+
+
+class ToDo(NamedTuple):
+    """Something that waits for somebody. The larger its weight, the nearer the front."""
+
+    weight: int
+    text: str
+    url: str
+    icon: str
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Number:
+    """A sum over a span. ``whole``: of its whole days, ``before``: of as many days before them; ``first_day``: the first of which
+    anything is known, if any."""
+
+    label: str
+    whole: int
+    today: int
+    before: int
+    first_day: date | None
+    show: Callable[[int], str] = "{:,}".format
+    url: str = ""
+    note: str = ""
+
+    @property
+    def value(self) -> str:
+        return self.show(self.whole + self.today)
+
+    def compared(self, span: Span) -> str:
+        """Like for like in words; where there is nothing to compare with, why."""
+        if self.first_day is None:
+            return "no data yet"
+        if self.first_day > span.before:
+            return f"no data before {date_format(self.first_day, 'j M Y')}"
+        if not self.before:
+            return f"none in the {span.days} days before" if self.whole else ""
+        percent = round(100 * (self.whole - self.before) / self.before)
+        sign = "+" if percent > 0 else "−" if percent < 0 else "±"
+        return f"{sign}{abs(percent):,} %: {self.show(self.whole)} to yesterday, {self.show(self.before)} before"
+
+
+class Step(NamedTuple):
+    """Something that a merchant does before anything can happen."""
+
+    text: str
+    url: str
+    is_done: bool
+
+
+@dataclass(slots=True)
+class Shown:
+    """What a room shows on the overview; each part in a bounded number of statements."""
+
+    todos: Callable[[HttpRequest], list[ToDo]] | None = None
+    numbers: Callable[[HttpRequest, Span], list[Number]] | None = None
+    funnel: Callable[[HttpRequest, Span], list[tuple[str, int]] | None] | None = None
+    steps: Callable[[HttpRequest], list[Step]] | None = None
+    pages: dict[str, str] = field(default_factory=dict)
+    """An event's type of subject → the name of the page about it."""
+
+
+_rooms: dict[str, Shown] = {}
+
+
+def show_with(room: str, shown: Shown) -> None:
+    """Names what a room shows; a room says so when it is ready."""
+    _rooms[room] = shown
 
 
 class Overview(AppPage):
+    """``?range=7|30|90`` days before today, ``?compare=no``."""
+
     section = "overview"
     template_name = "overview/overview.html"
 
-    def get(self, request):
-        return self.page({})
+    def get(self, request: HttpRequest) -> HttpResponse:
+        asked = request.GET.get("range", "")
+        days = int(asked) if asked in map(str, RANGES) else USUAL_RANGE
+        span = Span(days, clock.now(request.app).astimezone(ZoneInfo(request.app.timezone)).date())
+        is_compared = request.GET.get("compare") != "no"
+        rooms = [_rooms[name] for name in sorted(_rooms)]
+        events = self.events(rooms)
+        numbers = [number for room in rooms if room.numbers for number in room.numbers(request, span)]
+        todos = [todo for room in rooms if room.todos for todo in room.todos(request)] + quota(request)
+        return self.page(
+            {
+                "span": span,
+                "ranges": [(each, f"{each} days") for each in RANGES],
+                "is_compared": is_compared,
+                "todos": sorted(todos, key=lambda todo: (-todo.weight, todo.text)),
+                "numbers": [(number, number.compared(span) if is_compared else "") for number in numbers],
+                "funnels": [room.funnel(request, span) for room in rooms if room.funnel] if events else [],
+                "events": events,
+                "steps": [] if events else [step for room in rooms if room.steps for step in room.steps(request)],
+            }
+        )
+
+    def events(self, rooms: list[Shown]) -> list[dict]:
+        """What happened last, in words. Neighbours of one kind, by the same hand, are told once, with how many they are."""
+        app = self.request.app
+        pages = {subject: name for room in rooms for subject, name in room.pages.items()}
+        newest = app.events.order_by("-position", "-id")
+        if not may(self.request, "fraud.read"):
+            newest = newest.exclude(type__startswith="FRAUD_")
+        groups: list[list[Event]] = []
+        for event in newest[:EVENTS_READ]:
+            if groups and (groups[-1][0].type, groups[-1][0].actor) == (event.type, event.actor):
+                groups[-1].append(event)
+            elif len(groups) == MOST_EVENTS:
+                break
+            else:
+                groups.append([event])
+        return [self._told(group, pages) for group in groups]
+
+    def _told(self, group: list[Event], pages: dict[str, str]) -> dict:
+        event, is_one = group[0], len(group) == 1
+        known = EVENT_TYPES.get(event.type)
+        page = pages.get(event.subject_type) if is_one else None
+        people = {who for each in group if (who := _who(each))}
+        return {
+            "event": event,
+            "count": len(group),
+            "text": known.description.rstrip(".") if known else event.type,
+            "who": next(iter(people)) if len(people) == 1 else "",
+            "people": len(people),
+            "amount": _amount(event) if is_one else "",
+            "url": reverse(f"dashboard:{page}", args=[self.request.app.pk, event.subject_id]) if page else "",
+        }
+
+
+def _who(event: Event) -> str:
+    return next((event.data[name] for name in ("userId", "refereeId", "referrerId") if event.data.get(name)), "")
+
+
+def _amount(event: Event) -> str:
+    number, asset = event.data.get("amount"), event.data.get("currency")
+    if not isinstance(number, int | float) or not isinstance(asset, str):
+        return ""
+    return money.display(money.parse(abs(number), asset, largest=10**15), asset)
+
+
+def quota(request: HttpRequest) -> list[ToDo]:
+    """The month's calls, once they come near what the plan allows."""
+    used = metering.usage(request.app)
+    percent = 100 * used["calls"] // used["limit"] if used["limit"] else 100
+    if percent < NEARLY:
+        return []
+    text = (
+        "All API calls of this month are used" if percent >= 100 else f"{percent} % of this month's API calls are used"
+    )
+    note = f"{used['calls']:,} of {used['limit']:,}; further calls are refused"
+    return [ToDo(90 if percent >= 100 else 40, text, "", "gauge", note if percent >= 100 else note.split(";")[0])]

@@ -23,6 +23,16 @@ SELECT
 """
 
 
+CLICKED = "Clicked"
+
+
+def narrowing(steps: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The steps without the clicks, where more codes converted than were clicked: such orders are reported without a click, and
+    a step that widens says nothing of who dropped out."""
+    counts = dict(steps)
+    return [step for step in steps if step[0] != CLICKED or counts[CLICKED] >= counts["Converted"]]
+
+
 def funnel_of(app: App, campaign_id: str, codes: int) -> list[tuple[str, int]] | None:
     """``(step, codes that reached it)``; empty without codes, ``None`` where there are too many to count at once."""
     if not codes:
@@ -30,4 +40,5 @@ def funnel_of(app: App, campaign_id: str, codes: int) -> list[tuple[str, int]] |
     if codes > MOST_CODES:
         return None
     counts = sql.row(_STEPS, {"app_id": app.pk, "campaign_id": campaign_id})
-    return list(zip(("Codes created", "Clicked", "Converted", "Reward approved", "Reward paid"), counts, strict=True))
+    names = ("Codes created", CLICKED, "Converted", "Reward approved", "Reward paid")
+    return narrowing(list(zip(names, counts, strict=True)))

@@ -37,6 +37,8 @@ class Moment:
     actor: str = ""
     event: Event | None = None
     told: list[Told] = field(default_factory=list)
+    is_first: bool = False
+    """Told before all others, whatever the clocks say: orders that were imported happened before their code was made."""
 
     @property
     def data(self) -> dict | None:
@@ -66,7 +68,7 @@ class Story:
 
     def told(self) -> list[Moment]:
         """All of it in order, with names and who was told."""
-        self.moments.sort(key=lambda moment: moment.at)
+        self.moments.sort(key=lambda moment: (not moment.is_first, moment.at))
         with_event = [moment for moment in self.moments if moment.event]
         names = actors(self.request, {moment.event.actor for moment in with_event} | {m.actor for m in self.moments})
         deliveries = told(self.request, [moment.event.pk for moment in with_event])
@@ -83,7 +85,7 @@ class Story:
         made = self.app.events.filter(subject_id=referral.pk, type="REFERRAL_CREATED").order_by("id").first()
         friend = f" for {referral.referee_id}" if referral.referee_id else ""
         text = f"{referral.referrer_id} got the code {referral.code}{friend}"
-        self.moments.append(Moment(referral.created_at, text, "ticket", referral.pk, event=made))
+        self.moments.append(Moment(referral.created_at, text, "ticket", referral.pk, event=made, is_first=True))
         clicks = self.app.events.filter(subject_id=referral.pk, type="REFERRAL_CLICKED").order_by("-id")[:MOST_CLICKS]
         for event in clicks:
             who = event.data.get("refereeId")

@@ -245,7 +245,7 @@ def test_the_keyboard_is_enough_to_sign_in(visit, himal):
     page.keyboard.press("Tab")
     page.keyboard.type("correct horse battery")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
 def test_pages_are_light(visit, himal):

@@ -50,4 +50,4 @@ def test_a_second_factor_is_turned_on_and_asked_for(visit, javascript):
     expect(page.get_by_role("heading", name="Two-Factor Authentication")).to_be_visible()
     page.get_by_role("textbox").fill(code_now(secret, step=1))
     page.get_by_role("button", name="Sign In", exact=True).click()
-    expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()

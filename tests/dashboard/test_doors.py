@@ -32,7 +32,7 @@ def test_sign_up_leads_to_naming_the_business_and_then_into_its_sandbox(client):
     page = client.get(named.url).content.decode()
     assert "Sandbox.</strong>" in page
     assert "No campaign yet" in page
-    assert client.get("/dashboard/").url == named.url
+    assert client.get("/dashboard/").url == f"/dashboard/{live.sandbox.pk}/overview/"
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,9 @@ def has_error_in(form, names: str) -> bool:
 def pretty(data: object) -> str:
     """JSON for a reader's eyes."""
     return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def shown_by(value: int, number) -> str:
+    """A part of an overview's number, shown as the number is."""
+    return number.show(value)

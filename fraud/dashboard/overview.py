@@ -1,0 +1,41 @@
+"""What this room shows on the overview: the cases that wait, and what they hold."""
+
+import json
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from incenta import clock, money
+from incenta.dashboard.access import may
+from incenta.dashboard.overview import Shown, ToDo, show_with
+from incenta.database import sql
+
+MOST_WAITING = 1_000
+_WAITING = f"""
+WITH waiting AS (
+  SELECT held FROM fraud_case WHERE app_id = %(app)s AND (status = 'OPEN' OR (status = 'KEPT' AND kept_until <= %(now)s))
+  LIMIT {MOST_WAITING + 1}
+)
+SELECT (SELECT count(*) FROM waiting), (SELECT jsonb_object_agg(asset, minor)::text FROM (
+  SELECT h.key AS asset, sum(h.value::bigint) AS minor FROM waiting, jsonb_each_text(waiting.held) h GROUP BY h.key) s)
+"""
+
+
+def todos(request: HttpRequest) -> list[ToDo]:
+    """Cases by what they hold, for whoever decides them. One statement."""
+    if not may(request, "fraud.decide"):
+        return []
+    app = request.app
+    count, held = sql.row(_WAITING, {"app": app.pk, "now": clock.now(app)})
+    if not count:
+        return []
+    many = f"{MOST_WAITING:,} fraud cases and more wait" if count > MOST_WAITING else f"{count:,} fraud cases wait"
+    text = f"{'1 fraud case waits' if count == 1 else many} for a decision"
+    worth = ", ".join(money.display(minor, asset) for asset, minor in sorted(json.loads(held or "{}").items()) if minor)
+    note = f"{worth} on hold" if worth and count <= MOST_WAITING else ""
+    return [ToDo(80, text, reverse("dashboard:fraud", args=[app.pk]), "shield-alert", note)]
+
+
+def register() -> None:
+    """Names this room as one that the overview shows; once, when it is ready."""
+    show_with("fraud", Shown(todos=todos))

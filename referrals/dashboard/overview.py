@@ -1,0 +1,187 @@
+"""What this room shows on the overview: rewards that wait, the programme's numbers, and how far codes come."""
+
+from datetime import timedelta
+from functools import partial
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from incenta import clock, money
+from incenta.dashboard.access import may
+from incenta.dashboard.overview import Number, Shown, Span, Step, ToDo, show_with
+from incenta.database import sql
+from referrals.models.stat import COUNTED
+
+from .funnel import CLICKED, narrowing
+
+MOST_WAITING = 1_000
+"""Rewards that wait are counted up to here; more are as much work for today."""
+
+_WAITING = f"""
+SELECT status, asset, count(*), sum(worth)::bigint FROM (
+  (SELECT status, asset, amount_minor - reversed_minor AS worth FROM referrals_reward
+   WHERE app_id = %(app)s AND status = 'PENDING' AND holds = '{{}}' AND (matures_at IS NULL OR matures_at <= %(now)s)
+     AND fulfillment_type IN ('MANUAL', 'GIFT_CARD', 'CUSTOM') AND (claim_by IS NULL OR claim_by > %(now)s)
+   LIMIT {MOST_WAITING + 1})
+  UNION ALL
+  (SELECT status, asset, amount_minor - reversed_minor FROM referrals_reward
+   WHERE app_id = %(app)s AND status = 'APPROVED' AND holds = '{{}}' AND code IS NULL
+     AND fulfillment_type IN ('MANUAL', 'AUTOMATED', 'GIFT_CARD', 'CUSTOM')
+   LIMIT {MOST_WAITING + 1})
+) w GROUP BY status, asset ORDER BY status DESC, 4 DESC
+"""
+
+
+def todos(request: HttpRequest) -> list[ToDo]:
+    """Rewards to approve and to pay, for whoever may. One statement."""
+    can = {"PENDING": may(request, "rewards.approve"), "APPROVED": may(request, "rewards.pay")}
+    if not any(can.values()):
+        return []
+    app = request.app
+    waiting: dict[str, list[tuple[str, int, int]]] = {}
+    for status, *told in sql.rows(_WAITING, {"app": app.pk, "now": clock.now(app)}):
+        waiting.setdefault(status, []).append(told)
+    found = []
+    for status, verb, weight in (("PENDING", "approved", 60), ("APPROVED", "paid", 50)):
+        if not can[status] or status not in waiting:
+            continue
+        count = sum(each for _, each, _ in waiting[status])
+        many = f"{MOST_WAITING:,} rewards and more wait" if count > MOST_WAITING else f"{count:,} rewards wait"
+        many = "1 reward waits" if count == 1 else many
+        worth = ", ".join(money.display(minor, asset) for asset, _, minor in waiting[status])
+        url = f"{reverse('dashboard:rewards', args=[app.pk])}?status={status}&held=no"
+        found.append(ToDo(weight, f"{many} to be {verb}", url, "hand-coins", "" if count > MOST_WAITING else worth))
+    return found
+
+
+_SUMS = ", ".join(
+    f"coalesce(sum({name}) FILTER (WHERE day >= %({since})s AND day < %({until})s), 0)::bigint"
+    for name in ("referrals", "clicks", "conversions", "reward_minor")
+    for since, until in (("start", "today"), ("today", "tomorrow"), ("before", "start"))
+)
+_NUMBERS = f"""
+WITH counted AS (
+  SELECT asset, day, {", ".join(COUNTED)} FROM referrals_statday WHERE app_id = %(app)s AND day >= %(before)s
+  UNION ALL SELECT asset, day, {", ".join(COUNTED)} FROM referrals_statdelta WHERE app_id = %(app)s AND day >= %(before)s
+)
+SELECT s.asset, s.sums, first.day
+FROM (SELECT least(
+    (SELECT min(day) FROM referrals_statday WHERE app_id = %(app)s),
+    (SELECT min(day) FROM referrals_statdelta WHERE app_id = %(app)s)) AS day) first
+LEFT JOIN LATERAL (SELECT asset, ARRAY[{_SUMS}] AS sums FROM counted GROUP BY asset) s ON true
+"""
+
+
+def numbers(request: HttpRequest, span: Span) -> list[Number]:
+    """Codes, clicks, conversions, and what they earned in the app's currency, else in what earned most. One statement."""
+    app = request.app
+    read = sql.rows(
+        _NUMBERS,
+        {
+            "app": app.pk,
+            "before": span.before,
+            "start": span.start,
+            "today": span.today,
+            "tomorrow": span.today + timedelta(days=1),
+        },
+    )
+    first_day = read[0][2]
+    sums = {asset: told for asset, told, _ in read if asset is not None}
+    total = [sum(each) for each in zip(*sums.values(), strict=True)] or [0] * 12
+    paid_in = sorted(
+        (asset for asset, told in sums.items() if any(told[9:])),
+        key=lambda asset: (asset != app.currency, asset == money.COIN, -sum(sums[asset][9:11])),
+    )
+    asset = paid_in[0] if paid_in else app.currency
+    others = ", ".join(money.display(sum(sums[each][9:11]), each) for each in paid_in[1:] if any(sums[each][9:11]))
+
+    def url(name: str) -> str:
+        return f"{reverse(f'dashboard:{name}', args=[app.pk])}?from={span.start}"
+
+    def number(label: str, place: int, told: list[int], page: str, **more) -> Number:
+        whole, today, before = told[place : place + 3]
+        return Number(label, whole, today, before, first_day, url=url(page) if page else "", **more)
+
+    rewarded = sums.get(asset, [0] * 12)
+    return [
+        number("Codes", 0, total, "referrals"),
+        number("Clicks", 3, total, ""),
+        number("Conversions", 6, total, "conversions"),
+        number(
+            "Rewarded", 9, rewarded, "rewards", show=partial(_display, asset), note=f"and {others}" if others else ""
+        ),
+    ]
+
+
+def _display(asset: str, minor: int) -> str:
+    return money.display(minor, asset)
+
+
+MOST_CODES = 20_000
+"""So many of the span's codes are followed while the page waits; beyond, there is no funnel."""
+
+# Codes, each once. What was folded is read by the code's own key; what is pending stands in the same sum.
+_FUNNEL = f"""
+WITH code AS (
+  SELECT id FROM referrals_referral WHERE app_id = %(app)s AND created_at >= %(since)s
+  ORDER BY created_at DESC, id DESC LIMIT {MOST_CODES + 1}
+), figure AS (
+  SELECT f.referral_id, sum(f.clicks) AS clicks, sum(f.conversions) AS conversions FROM (
+    SELECT t.referral_id, t.clicks, t.conversions FROM referrals_referraltotal t
+    JOIN code ON t.app_id = %(app)s AND t.referral_id = code.id
+    UNION ALL SELECT d.referral_id, d.clicks, d.conversions FROM referrals_statdelta d
+    JOIN code ON d.app_id = %(app)s AND d.referral_id = code.id
+  ) f GROUP BY f.referral_id
+), reward AS (
+  SELECT r.referral_id, bool_or(r.status IN ('APPROVED', 'PAID')) AS approved, bool_or(r.status = 'PAID') AS paid
+  FROM referrals_reward r JOIN figure ON figure.referral_id = r.referral_id AND figure.conversions > 0
+  WHERE r.app_id = %(app)s GROUP BY r.referral_id
+)
+SELECT (SELECT count(*) FROM code),
+  (SELECT count(*) FROM figure WHERE clicks > 0), (SELECT count(*) FROM figure WHERE conversions > 0),
+  (SELECT count(*) FROM reward WHERE approved), (SELECT count(*) FROM reward WHERE paid)
+"""
+
+
+def funnel(request: HttpRequest, span: Span) -> list[tuple[str, int]] | None:
+    """How far the codes came that were made in the span; ``None`` where there are too many to follow. One statement."""
+    app = request.app
+    since = clock.now(app) - timedelta(days=span.days + 1)
+    counts = sql.row(_FUNNEL, {"app": app.pk, "since": since})
+    if counts[0] > MOST_CODES:
+        return None
+    if not counts[0]:
+        return []
+    names = ("Codes created", CLICKED, "Converted", "Reward approved", "Reward paid")
+    return narrowing(list(zip(names, counts, strict=True)))
+
+
+def steps(request: HttpRequest) -> list[Step]:
+    """What comes before the first reward. Four short looks."""
+    app = request.app
+    campaign = app.campaigns.order_by("created_at", "pk").first()
+
+    def url(name: str, *args: str) -> str:
+        return reverse(f"dashboard:{name}", args=[app.pk, *args])
+
+    try_it = f"{url('campaign', campaign.pk)}#try-referral" if campaign else url("campaigns")
+    return [
+        Step("Make a campaign: who is rewarded, how much, until when", url("campaigns"), campaign is not None),
+        Step("Let somebody share: ask for a code", try_it, app.referrals.exists()),
+        Step("Report the friend's order with that code", try_it, app.conversions.exists()),
+        Step("See the reward it earned", url("rewards"), app.rewards.exists()),
+    ]
+
+
+def register() -> None:
+    """Names this room as one that the overview shows; once, when it is ready."""
+    show_with(
+        "referrals",
+        Shown(
+            todos=todos,
+            numbers=numbers,
+            funnel=funnel,
+            steps=steps,
+            pages={"referral": "referral", "conversion": "conversion", "reward": "reward"},
+        ),
+    )
