@@ -2,6 +2,8 @@
 
 Kombu's own lets a reader take a file that is still being written, and moves each through the machine's temporary folder,
 which may be another file system. Here a message appears, and is taken, by one rename inside the folder.
+
+And a repair of kombu's Redis transport, see :func:`forgive_lost_acknowledgements`.
 """
 
 import os
@@ -62,3 +64,22 @@ def prepare(folder: Path, *, empty: bool = False) -> dict[str, Any]:
         # Seconds a waiting task may lie before an idle worker looks.
         "polling_interval": 0.05,
     }
+
+
+def forgive_lost_acknowledgements() -> None:
+    """Keeps a worker on Redis from going deaf for ever when Redis dies under it.
+
+    Kombu takes a message whose acknowledgement Redis did not hear for one that is still being worked on. Once all that may
+    be prefetched is lost so, the worker stops listening, and cannot notice that its connection is gone (celery/celery#8091).
+    The message itself is a bell, so it does not matter what becomes of it.
+    """
+    from kombu.transport import redis
+
+    class QoS(redis.QoS):
+        def ack(self, delivery_tag: str) -> None:
+            try:
+                super().ack(delivery_tag)
+            finally:
+                self._quick_ack(delivery_tag)
+
+    redis.Channel.QoS = QoS

@@ -91,6 +91,8 @@ def wait_as_worker(conf: Any, **_: Any) -> None:
     for name in ("socket_timeout", "read_timeout", "write_timeout", "max_retries"):
         conf.broker_transport_options.pop(name, None)
     conf.broker_connection_timeout = 4
+    if str(conf.broker_url).startswith(("redis:", "rediss:", "sentinel:")):
+        broker.forgive_lost_acknowledgements()
 
 
 if lifeline.is_supervised():
