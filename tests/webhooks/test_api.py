@@ -214,7 +214,7 @@ def test_deliveries_are_sent_again(shop, himal, receiver):
     WebhookDelivery.objects.update(state=State.FAILED)
     since = clock.iso(timezone.now() - timedelta(hours=1))
     queued = himal.post(f"/webhooks/{endpoint.pk}/replay", {"since": since, "status": "FAILED"})
-    assert (queued.status, queued.json) == (202, {"queued": 1, "hasMore": False})
+    assert (queued.status, queued["queued"], queued["hasMore"]) == (202, 1, False)
     assert himal.post(f"/webhooks/{endpoint.pk}/replay", {"since": since})["queued"] == 0
     pump()
     assert [request.id for request in receiver.received] == [event_id] * 3

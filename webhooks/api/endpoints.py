@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -145,13 +144,8 @@ def parsed(data: object, *, partial: bool = False) -> dict:
     return sent
 
 
-def of_app(request: ApiRequest) -> QuerySet[WebhookEndpoint]:
-    endpoints = WebhookEndpoint.objects.prefetch_related("secrets")
-    return endpoints.filter(app=request.app)
-
-
 def find(request: ApiRequest, webhook_id: str) -> WebhookEndpoint:
-    endpoint = of_app(request).filter(pk=webhook_id).first()
+    endpoint = WebhookEndpoint.objects.filter(app=request.app, pk=webhook_id).first()
     if endpoint is None:
         raise NotFound("webhook_not_found", "Webhook endpoint not found.")
     return endpoint
@@ -165,7 +159,7 @@ class Endpoints(ListView):
     answers_secret = True
 
     def get_queryset(self):
-        return of_app(self.request)
+        return WebhookEndpoint.objects.filter(app=self.request.app).prefetch_related("secrets")
 
     def faces(self, items):
         fares = pace.paces(self.request.app, items)
