@@ -102,12 +102,12 @@ def _again(job: WebhookReplay, room: int) -> tuple[int, bool]:
 
 
 # -- what was never sent ---------------------------------------------------------------------------------------------------
-# In the order of the feed, and up to where it is settled: an event that is still to be fanned out may yet reach the endpoint
-# without us, and before an open transaction's place the feed may still grow. What fan-out stumbles over is not waited for.
+# In the order of the feed, and up to where it is settled: what is still to be fanned out may yet reach the endpoint without us.
+# So may what a transaction that is still open will put before the place that we have reached: fan-out will see it after us, and
+# the endpoint as it is now. What fan-out stumbles over is not waited for.
 _EVENTS = """
 SELECT e.id, e.position, e.type, CASE WHEN e.is_missing THEN e.data::text END, e.occurred_at, e.recorded_at, e.is_missing,
-  e.is_wanted AND (e.position >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT last_value FROM incenta_feed_offset)
-    OR (e.dispatched_at IS NULL AND NOT EXISTS (SELECT 1 FROM events_stuckevent AS s WHERE s.event_id = e.id))),
+  e.is_wanted AND e.dispatched_at IS NULL AND NOT EXISTS (SELECT 1 FROM events_stuckevent AS s WHERE s.event_id = e.id),
   e.dispatched_at IS NULL
 FROM (
   SELECT w.*, w.is_wanted AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d
