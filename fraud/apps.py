@@ -7,8 +7,13 @@ class FraudConfig(AppConfig):
     verbose_name = "Fraud"
 
     def ready(self) -> None:
-        from . import people
-        from .dashboard import person
+        from incenta.accounts import test_clock
+
+        from . import deadlines, people, rescoring
+        from .dashboard import overview, person
 
         people.tell()
+        test_clock.sweep_with(rescoring.run, place=1, next=rescoring.next_due)
+        test_clock.sweep_with(deadlines.decide_due_cases, place=2, next=deadlines.next_due)
+        overview.register()
         person.register()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.db.models.functions import Coalesce, Now
 
 from incenta import clock
@@ -28,13 +28,14 @@ VERDICT = {Deadline.RELEASE: Verdict.APPROVE, Deadline.REJECT: Verdict.REJECT}
 NOTE = "Nobody decided within the campaign's deadline."
 
 
-def decide_due_cases() -> int:
-    """Decides what is due in every app, by its own clock, and brings back what was kept. Answers how many cases moved."""
+def decide_due_cases(app: App | None = None) -> int:
+    """Decides what is due in every app (or in one), by its own clock, and brings back what was kept. Answers how many cases moved."""
     moved = 0
     last = ""
+    of_whom = {} if app is None else {"app": app}
     while True:
         now = Coalesce("app__clock_frozen_at", Now())
-        waiting = Case.objects.exclude(status=CaseStatus.CLOSED).filter(pk__gt=last)
+        waiting = Case.objects.exclude(status=CaseStatus.CLOSED).filter(pk__gt=last, **of_whom)
         due = waiting.filter(Q(due_at__lte=now) | Q(status=CaseStatus.KEPT, kept_until__lte=now))
         found = list(due.select_related("app").order_by("pk")[:BATCH])
         if not found:
@@ -47,6 +48,16 @@ def decide_due_cases() -> int:
                 raise
             except Exception:
                 logger.exception("the deadline of case %s could not be kept", case.pk)
+
+
+def next_due(app: App) -> datetime | None:
+    """When the next case of the app is decided by itself or comes back."""
+    waiting, now = Case.objects.filter(app=app).exclude(status=CaseStatus.CLOSED), clock.now(app)
+    found = waiting.aggregate(
+        due=Min("due_at", filter=Q(due_at__gt=now)),
+        kept=Min("kept_until", filter=Q(status=CaseStatus.KEPT, kept_until__gt=now)),
+    )
+    return min((moment for moment in found.values() if moment is not None), default=None)
 
 
 def at_deadline(app: App, case_id: str) -> bool:

@@ -10,11 +10,14 @@ class IncentivesConfig(AppConfig):
         from functools import partial
 
         from fraud import subjects
+        from incenta.accounts import test_clock
 
-        from . import fraud_subjects, ledger, people
+        from . import expiring, farming, fraud_subjects, ledger, people
         from .dashboard import person
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
         people.tell()
+        test_clock.sweep_with(farming.look, place=0)
+        test_clock.sweep_with(expiring.expire, place=4, next=expiring.next_due)
         person.register()

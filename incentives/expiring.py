@@ -1,9 +1,10 @@
 """Points that expire: the lots whose time has come, wallet by wallet, each by an entry of its own."""
 
 import logging
+from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Min, OuterRef
 
 from incenta import clock
 from incenta.accounts.models import App
@@ -46,6 +47,12 @@ def expire(app: App) -> int:
             return expired
         expired += _batch(app, users)
         after = users[-1]
+
+
+def next_due(app: App) -> datetime | None:
+    """When the next points of the app expire."""
+    left = Lot.objects.filter(app=app, remaining__gt=0, expires_at__gt=clock.now(app))
+    return left.aggregate(due=Min("expires_at"))["due"]
 
 
 def _batch(app: App, users: list[str]) -> int:

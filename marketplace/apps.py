@@ -7,11 +7,12 @@ class MarketplaceConfig(AppConfig):
     verbose_name = "Marketplace"
 
     def ready(self) -> None:
+        from incenta.accounts import test_clock
         from incentives import ledger
         from incentives.explaining import explain_with
         from incentives.redemption_review import shelve
 
-        from . import people, settlement
+        from . import expiring, people, settlement
         from .dashboard import person
         from .redemptions import explain
         from .review_shelf import Market
@@ -20,4 +21,5 @@ class MarketplaceConfig(AppConfig):
         shelve(Market())
         ledger.verify_with(settlement.verify)
         people.tell()
+        test_clock.sweep_with(expiring.expire, place=5, next=expiring.next_due)
         person.register()

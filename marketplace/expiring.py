@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from incenta import clock
@@ -56,3 +56,9 @@ def expire(app: App) -> int:
             return expired
         expired += redemptions.expire(app, [(pk, user_id) for _, pk, user_id in batch])
         after = batch[-1][:2]
+
+
+def next_due(app: App) -> datetime | None:
+    """When the next code of the app's users expires."""
+    waits = Redemption.objects.filter(app=app, status=RedemptionStatus.PENDING, held_at=None)
+    return waits.filter(expires_at__gt=clock.now(app)).aggregate(due=Min("expires_at"))["due"]

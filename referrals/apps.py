@@ -7,12 +7,16 @@ class ReferralsConfig(AppConfig):
     verbose_name = "Referrals"
 
     def ready(self) -> None:
-        from . import fraud_history, fraud_subjects, people
+        from incenta.accounts import test_clock
+
+        from . import fraud_history, fraud_subjects, maturing, people
         from .causes import tell_the_ledger
-        from .dashboard import person
+        from .dashboard import overview, person
 
         tell_the_ledger()
         fraud_subjects.register()
         fraud_history.register()
         people.tell()
+        test_clock.sweep_with(maturing.sweep, place=3, next=maturing.next_due)
+        overview.register()
         person.register()

@@ -21,6 +21,7 @@ from incentives import ledger
 from . import codes, faces, rewarding, usual
 from . import rules as campaign_rules
 from .models.campaign import RewardModel
+from .people import WAS_HERE
 from .rules import Rules
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -82,9 +83,7 @@ SELECT
       LIMIT %(reward_most)s::int) r) ELSE 0 END,
   CASE WHEN %(budgeted)s THEN (
     SELECT promised_minor FROM referrals_campaignspend WHERE campaign_id = %(campaign_id)s FOR UPDATE) ELSE 0 END,
-  %(first_time)s AND EXISTS (
-    SELECT FROM accounts_tombstone
-    WHERE app_id = %(app_id)s AND key = %(tombstone)s AND used_up -> 'campaigns' ? %(campaign_id)s::text),
+  %(first_time)s AND {WAS_HERE},
   (SELECT json_agg(json_build_array(extract(epoch FROM converted_at)::float8, amount_minor, referee_id)) FROM (
     SELECT converted_at, amount_minor, referee_id FROM referrals_conversion
     WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s
@@ -229,7 +228,7 @@ def convert(
         if earliest := of_order or of_code or of_campaign:
             return _again(app, earliest, of_order, request_hash(body or {}))
         if was_here:
-            raise Conflict("already_converted", "This friend has converted before, as a member who was since erased.")
+            raise _already(None)  # as a member who was erased since
         rules.require_open(converted_at)
         if rules.window is not None and converted_at > (clicked_at or code_made_at) + rules.window:
             raise BadRequest("conversion_window_expired", "The friend's click is too long ago for this campaign.")
@@ -278,7 +277,8 @@ def convert(
             version=fraud_version,
         )
         if look.action == Action.BLOCK:
-            raise _refused(look)
+            told = {"riskScore": look.assessment.score}
+            raise Conflict("blocked_by_risk", "This conversion was refused because of its risk.", details=told)
         flagged = look.is_held
         row = {
             "id": look.asked.subject_id,
@@ -357,14 +357,6 @@ def convert(
             (reward["id"] for reward in rewards if reward["side"] == "REFERRER" and reward["level"] == 1), None
         )
         return faces.made_conversion(row, code=shown, reward_id=reward_id), True
-
-
-def _refused(look: Look) -> Conflict:
-    return Conflict(
-        "blocked_by_risk",
-        "This conversion was refused because of its risk.",
-        details={"riskScore": look.assessment.score},
-    )
 
 
 def _promise(row: dict, rules: Rules, award: rewarding.Award, wallets, flagged: bool, now: datetime) -> dict:
@@ -447,7 +439,7 @@ def _again(app: App, first_id: str, of_order: str | None, digest: str) -> tuple[
     raise _already(first_id)
 
 
-def _already(conversion_id: str) -> Conflict:
+def _already(conversion_id: str | None) -> Conflict:
     return Conflict(
         "already_converted", "This friend or order has already converted.", details={"conversionId": conversion_id}
     )

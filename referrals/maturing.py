@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from incenta import clock
 from incenta.accounts.models import App
@@ -86,6 +86,13 @@ def _in_each_app(rows: QuerySet, act: Callable[[App], int]) -> int:
 def sweep(app: App) -> int:
     """All that is due in one app: first what people gain by, then what they lose."""
     return release_budgets(app) + mature(app) + expire(app)
+
+
+def next_due(app: App) -> datetime | None:
+    """When the next reward of the app matures or runs out."""
+    waiting, now = app.rewards.filter(status__in=reward_state.OPEN), clock.now(app)
+    dues = {name: Min(name, filter=Q(**{f"{name}__gt": now})) for name in ("matures_at", "claim_by", "expires_at")}
+    return min((moment for moment in waiting.aggregate(**dues).values() if moment is not None), default=None)
 
 
 # --- maturing -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ from .models.referral import Referral
 from .models.reward import Reward
 
 BOTH = ("referrer_id", "referee_id")
+WAS_HERE = """EXISTS (SELECT FROM accounts_tombstone
+    WHERE app_id = %(app_id)s AND key = %(tombstone)s AND used_up -> 'campaigns' ? %(campaign_id)s::text)"""
+"""SQL: whether the friend converted in this campaign before he was erased."""
 
 
 def tell() -> None:

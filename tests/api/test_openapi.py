@@ -254,6 +254,8 @@ def test_a_whole_programme_answers_as_described(checked, described):
         checked("GET", path)
     for flagged in (code, code, "none"):
         checked("POST", f"/referrals/{flagged}/flag", {"reason": "On a coupon site."})
+    checked("GET", "/test-clock")
+    checked("POST", "/test-clock", {"frozenAt": "2026-01-01T00:00:00Z"})
     checked("GET", "/users/bikram/export")
     checked("GET", "/users/never-seen/export")
     checked("DELETE", "/users/bikram")

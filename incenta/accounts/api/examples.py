@@ -1,11 +1,34 @@
-"""People's data by example, for the API's description."""
+"""People's data and the test clock by example, for the API's description."""
 
-from incenta.api.examples import Face, Free, Operation
+from incenta.api.examples import Face, Free, Nullable, Operation
 
 AT = "2026-11-23T01:47:00.123Z"
 GONE = "former-member-7fhkq9mxwpr3"
 
+CLOCK = Face("TestClock", {"frozenAt": Nullable(AT), "now": AT})
+NOT_HERE = {403: ("sandbox_only",), 409: ("clock_backwards", "clock_runs")}
+
 OPERATIONS = {
+    ("TestClock", "get"): Operation("The sandbox's clock", CLOCK, id="getTestClock"),
+    ("TestClock", "post"): Operation(
+        "Stop the sandbox's clock",
+        CLOCK,
+        body={"frozenAt": AT},
+        codes=NOT_HERE,
+        description="For sandboxes only. Everything with a date goes by it: hold days, windows, expiry, boards, deadlines, webhooks.",
+        id="freezeTestClock",
+    ),
+    ("TestClock", "delete"): Operation(
+        "Let the clock run again", codes={403: ("sandbox_only",)}, id="releaseTestClock"
+    ),
+    ("AdvanceClock", "post"): Operation(
+        "Move the clock forward",
+        CLOCK,
+        body={"to": AT},
+        codes=NOT_HERE,
+        description="Does at once what the passing of that time does: rewards mature, points and codes expire, deadlines decide.",
+        id="advanceTestClock",
+    ),
     ("Export", "get"): Operation(
         "All that is held of one person",
         Face(
