@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Min, OuterRef
 
 from incenta import clock
 from incenta.accounts.models import App
@@ -68,6 +68,11 @@ def run_all() -> int:
     for app in App.objects.filter(Exists(Rescore.objects.filter(app=OuterRef("pk")))).order_by("pk"):
         looked_at += run(app)
     return looked_at
+
+
+def next_due(app: App) -> datetime | None:
+    """When the next subject of the app is looked at again."""
+    return Rescore.objects.filter(app=app, due_at__gt=clock.now(app)).aggregate(due=Min("due_at"))["due"]
 
 
 def run(app: App, *, most: int = MOST_AT_ONCE) -> int:
