@@ -7,6 +7,7 @@ exist, so that the fuzz gets past the first 404. Each leaves nothing behind. ``F
 import json
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -27,7 +28,8 @@ from schemathesis.specs.openapi.checks import (
 
 from incenta.api.schema import description
 from marketplace import profiles
-from tests.cast import Caller
+from tests import emptying
+from tests.cast import Caller, caller, merchant
 
 pytestmark = pytest.mark.django_db
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
@@ -58,9 +60,20 @@ def one_connection():
             signal.connect(close_old_connections)
 
 
-@pytest.fixture
-def world(himal: Caller) -> tuple[Caller, dict[str, str]]:
-    """A programme that runs, and the ids of one thing of each kind."""
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker) -> Iterator[tuple[Caller, dict[str, str]]]:
+    """A programme that runs, and the ids of one thing of each kind: made once, for no request leaves anything behind.
+
+    It is committed: a transaction left open would hold up the feeds of whoever else tests in this cluster.
+    """
+    with django_db_blocker.unblock():
+        try:
+            yield a_world(caller(merchant("himal").apps.get(sandbox_of=None)))
+        finally:
+            emptying.empty()
+
+
+def a_world(himal: Caller) -> tuple[Caller, dict[str, str]]:
     campaign = himal.campaign(fulfillmentType="DISCOUNT_CODE", referralType="TWO_SIDED", refereeRewardValue=5)
     code = himal.code(campaign)
     conversion = himal.convert(code)
