@@ -4,6 +4,7 @@ from itertools import count
 
 from fraud import backtesting
 from incenta.accounts.models import App
+from incenta.api import request_log
 from incenta.ids import new_id
 from marketplace import profiles
 from tests.cast import Caller, caller
@@ -38,6 +39,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     rules = fraud_rules_of_everything(caller, name, asha)
     reviewed = review_of_everything(caller, name, campaign)
     app: App = caller.app
+    request_log.flush()
     return {
         "app_id": app.pk,
         "merchant_id": app.merchant_id,
@@ -54,6 +56,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "webhook_id": endpoint["id"],
         "delivery_id": delivery["id"],
         "replay_id": replay["id"],
+        "request_id": app.request_logs.order_by("pk").first().pk,
         **points,
         **market,
         **rules,
@@ -202,6 +205,7 @@ PREFIXES = {
     "webhook_id": "whk",
     "delivery_id": "dlv",
     "replay_id": "rpl",
+    "request_id": "req",
     "event_id": "msg",
     "item_id": "item",
     "redemption_id": "rdm",

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incenta.accounts.models import ApiKey
-from tests.cast import Caller
+from tests.cast import Caller, at_once
 from tests.dashboard.conftest import KEY, body
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +127,87 @@ def test_the_list_costs_the_same_with_ten_keys_and_with_a_hundred(himal, owner, 
             assert owner.get(url("keys/")).status_code == 200
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 12
+
+
+def rolled(browser, url, key: ApiKey, overlap: str, **more):
+    return browser.post(url(f"keys/{key.pk}/roll/"), {"overlap": overlap} | more)
+
+
+@pytest.mark.parametrize(("overlap", "status"), [("24", 200), ("1", 200), ("0", 401)])
+def test_a_rolled_key_lives_as_long_as_was_said(himal, owner, url, overlap, status):
+    old = Caller(himal.app, make(owner, url, scope="read"))
+    key = himal.app.api_keys.get(name="Checkout")
+    answer = rolled(owner, url, key, overlap)
+    assert answer.status_code == 201 and "no-store" in answer["Cache-Control"]
+    new = Caller(himal.app, SECRET.search(answer.content.decode()).group())
+    assert new.secret != old.secret and new.get("/campaigns").status == 200
+    assert old.get("/campaigns").status == status
+
+    key.refresh_from_db()
+    replacement = himal.app.api_keys.get(pk=key.replaced_by_id)
+    assert (replacement.name, replacement.scope, replacement.expires_at) == ("Checkout", "read", None)
+    if overlap != "0":
+        hours = timedelta(hours=int(overlap))
+        assert hours - timedelta(minutes=5) < key.expires_at - timezone.now() <= hours
+        assert "ends by itself" in body(owner.get(url("keys/")))
+        assert "rolled already" in rolled(owner, url, key, "1").content.decode()
+    else:
+        assert "revoked or has expired" in rolled(owner, url, key, "1").content.decode()
+    assert himal.app.api_keys.filter(name="Checkout").count() == 2
+
+
+def test_a_key_that_expires_is_followed_by_one_that_lives_as_long(himal, owner, url):
+    make(owner, url, expires="30")
+    key = himal.app.api_keys.get(name="Checkout")
+    rolled(owner, url, key, "24")
+    replacement = himal.app.api_keys.exclude(pk=key.pk).get(name="Checkout")
+    assert timedelta(days=29, hours=23) < replacement.expires_at - timezone.now() <= timedelta(days=30)
+
+
+def test_rolling_is_possible_where_the_plan_allows_no_key_more_and_is_not_endless(himal, owner, url):
+    make(owner, url)
+    plan = himal.app.merchant.plan
+    plan.max_keys = himal.app.api_keys.count()
+    plan.save()
+    for _ in range(plan.max_keys):
+        key = himal.app.api_keys.get(name="Checkout", replaced_by=None)
+        assert rolled(owner, url, key, "24").status_code == 201
+    key = himal.app.api_keys.get(name="Checkout", replaced_by=None)
+    answer = rolled(owner, url, key, "24")
+    assert answer.status_code == 422 and "without overlap" in answer.content.decode()
+    assert rolled(owner, url, key, "0").status_code == 201
+    assert owner.post(url("keys/new/"), KEY).status_code == 422
+
+
+def test_reloading_the_page_after_a_roll_rolls_nothing(himal, owner, url):
+    make(owner, url)
+    key = himal.app.api_keys.get(name="Checkout")
+    once = re.search(r'name="once" value="([^"]+)"', owner.get(url(f"keys/{key.pk}/roll/")).content.decode()).group(1)
+    rolled(owner, url, key, "24", once=once)
+    again = owner.post(url(f"keys/{key.pk}/roll/"), {"overlap": "24", "once": once}, follow=True)
+    assert "shown only once" in again.content.decode() and not SECRET.search(again.content.decode())
+    assert himal.app.api_keys.filter(name="Checkout").count() == 2
+    assert rolled(owner, url, key, "7").status_code == 422
+
+
+def test_ten_tabs_roll_a_key_once(transactional_db, himal):
+    key = himal.app.api_keys.get()
+
+    def roll(_: int):
+        return ApiKey.objects.get(pk=key.pk).roll(timedelta(hours=1))
+
+    results = at_once(10, roll)
+    assert sum(isinstance(each, tuple) for each in results) == 1
+    assert {each.code for each in results if not isinstance(each, tuple)} == {"key_already_rolled"}
+    assert himal.app.api_keys.count() == 2
+
+
+def test_kinds_are_told_apart_and_snippets_name_the_readers_campaign(himal, owner, url):
+    campaign = himal.campaign()
+    make(owner, url, name="In the page", scope="publishable")
+    page = owner.get(url("keys/")).content.decode()
+    assert campaign in page and "$INCENTA_KEY" in page and "getenv(&quot;INCENTA_KEY&quot;)" in page
+    browser = owner.get(url("keys/?kind=browser")).content.decode()
+    assert (
+        "<strong>In the page" in browser and "<strong>tests" not in browser and "from allowed domains only" in browser
+    )

@@ -1,7 +1,6 @@
 """Deliveries of an endpoint: the log, and one delivery with its body and every attempt."""
 
 import json
-import shlex
 from datetime import datetime
 
 import django_filters
@@ -140,7 +139,7 @@ class Delivery(AppPage):
     def get(self, request: HttpRequest, delivery_id: str) -> HttpResponse:
         delivery = find(request.app, delivery_id)
         told(request.app, [delivery])
-        body = body_of(delivery)
+        body = delivery.body()
         attempts = list(delivery.attempts.order_by("-n")[:20])
         for attempt in attempts:
             dress(attempt, body)
@@ -149,8 +148,8 @@ class Delivery(AppPage):
         context = {
             "delivery": delivery,
             "endpoint": delivery.endpoint,
-            "body": body,
-            "pretty": pretty(body),
+            "body": body.decode(),
+            "pretty": pretty(body.decode()),
             "attempts": attempts,
             "most": retries.REQUESTS,
             "newer": newer,
@@ -165,13 +164,6 @@ class Delivery(AppPage):
         return unchanged(request, context["mark"]) or self.page(context, template=template)
 
 
-def body_of(delivery: WebhookDelivery) -> str:
-    """The exact text that is sent: in the payload version that was frozen for the endpoint."""
-    message = delivery.message
-    other = message.bodies.filter(version=delivery.version).first() if message.version != delivery.version else None
-    return bytes((other or message).body).decode()
-
-
 def pretty(text: str) -> str:
     """JSON on several lines, for reading only: a signature is over the bytes as they were sent. Other text as it is."""
     try:
@@ -180,23 +172,14 @@ def pretty(text: str) -> str:
         return text
 
 
-def dress(attempt: WebhookAttempt, body: str) -> None:
-    """Adds what came of it in words, the signed strings and the request as a curl command."""
-    sent = attempt.request_headers
+def dress(attempt: WebhookAttempt, body: bytes) -> None:
+    """Adds what came of it in words, what was signed and the request as a command."""
     attempt.outcome = outcome(attempt.status, attempt.error) or ("On its way" if not attempt.ended_at else "")
     attempt.is_good = attempt.error is None and attempt.status is not None
     attempt.answer = attempt.response_body[:SHOWN_BODY]
     attempt.is_cut = len(attempt.response_body) > SHOWN_BODY
-    told = {name.lower(): value for name, value in sent.items()}
-    attempt.signed = f"{told['webhook-id']}.{told['webhook-timestamp']}.{body}" if "webhook-timestamp" in told else ""
-    attempt.curl = curl(attempt.url, sent, body) if sent else ""
-
-
-def curl(url: str, headers: dict[str, str], body: str) -> str:
-    """The same request as a command: same headers, same signature, same bytes."""
-    lines = [f"curl -X POST {shlex.quote(url)}"]
-    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
-    return " \\\n  ".join([*lines, f"--data-raw {shlex.quote(body)}"])
+    attempt.signed = attempt.signed_content(body)
+    attempt.command = attempt.curl(body)
 
 
 def probe_at(delivery: WebhookDelivery) -> datetime | None:

@@ -3,6 +3,7 @@
 import django_filters
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,6 @@ from incenta.dashboard.access import actor_of
 from incenta.dashboard.api_form import ApiForm
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import AppPage
-from incenta.database.sql import transaction_joined
 from incenta.errors import DomainError, NotFound
 from incenta.events.catalogue import EVENT_TYPES
 
@@ -162,7 +162,7 @@ class NewEndpoint(AppPage):
         form = EndpointForm(request.POST)
         if form.is_valid():
             try:
-                with transaction_joined():
+                with transaction.atomic():
                     endpoint, secret = WebhookEndpoint.objects.register(
                         request.app, **form.values, created_by=actor_of(request)
                     )

@@ -7,6 +7,7 @@ from .deliveries import Deliveries, Delivery, Resend
 from .endpoints import Endpoints, NewEndpoint
 from .receiver import AnswerWith, ForgetReceived, Receiver
 from .replays import CancelReplay, Replays
+from .signatures import CheckSignature
 from .trying import TryEndpoint
 
 urlpatterns = [
@@ -21,6 +22,7 @@ urlpatterns = [
     path("webhooks/<str:webhook_id>/test/", TryEndpoint.as_view(), name="try_webhook"),
     path("webhooks/<str:webhook_id>/replays/", Replays.as_view(), name="webhook_replays"),
     path("webhooks/<str:webhook_id>/replays/<str:replay_id>/cancel/", CancelReplay.as_view(), name="cancel_replay"),
+    path("webhooks/<str:webhook_id>/check/", CheckSignature.as_view(), name="check_webhook_signature"),
     path("webhooks/<str:webhook_id>/settings/", Settings.as_view(), name="webhook_settings"),
     path("webhooks/<str:webhook_id>/rotate/", RotateSecret.as_view(), name="rotate_webhook_secret"),
     path("webhooks/<str:webhook_id>/promote/", PromoteSecret.as_view(), name="promote_webhook_secret"),
