@@ -6,13 +6,17 @@ PYTHON := .venv/bin/python
 JOBS ?= 2
 export PORT
 
-.PHONY: run test check bench install clean
+.PHONY: run test test-faults check bench install clean
 
 run: install .env
 	@exec $(PYTHON) manage.py up
 
 test: install
 	@$(PYTHON) -m pytest -n $(JOBS) -rsR $(ARGS)
+
+# Needs redis-server, rabbitmq-server and nodejs; what is missing is skipped, and said. See docs/faults.md.
+test-faults: install
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -rs tests/faults/webhooks $(ARGS)
 
 check: install
 	@$(PYTHON) -m ruff check .
