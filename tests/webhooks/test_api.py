@@ -1,14 +1,20 @@
 """``/v1/webhooks`` as a merchant's developer uses it."""
 
+import json
+import shlex
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
+import standardwebhooks
 from django.db import connection
 from django.utils import timezone
 
 from incenta import clock
+from incenta.encryption import decrypt
 from incenta.events.catalogue import EVENT_TYPES
-from webhooks.models import State, WebhookDelivery, WebhookEndpoint, WebhookSecret
+from webhooks import signing
+from webhooks.models import State, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
 from .conftest import dispatch, endpoint_of, happen, make_due, pump, send_all
 
@@ -113,6 +119,12 @@ def test_another_merchants_endpoint_does_not_exist(shop, himal, rival, receiver)
         ("POST", "/rotate-secret", {}),
         ("POST", "/promote-secret", {}),
         ("POST", "/replay", since),
+        ("POST", "/recover", since),
+        ("POST", "/replay-missing", {"since": clock.iso(timezone.now())}),
+        ("GET", "/replays", None),
+        ("POST", "/asymmetric-key", {}),
+        ("DELETE", "/asymmetric-key", None),
+        ("POST", "/check-signature", {"body": "{}", "headers": {}}),
         ("GET", "/deliveries", None),
     ]:
         foreign, absent = (
@@ -127,9 +139,16 @@ def test_another_merchants_endpoint_does_not_exist(shop, himal, rival, receiver)
         assert foreign.status == absent.status == 404
         assert foreign["error"] == absent["error"]
 
+    replay = himal.post(f"/webhooks/{endpoint.pk}/recover", since)["id"]
+    for method, path in [("GET", ""), ("POST", "/cancel")]:
+        foreign, absent = (rival(method, f"/webhooks/replays/{name}{path}") for name in (replay, "rpl_none"))
+        assert foreign.status == absent.status == 404
+        assert foreign["error"] == absent["error"]
+
     pump()
     assert len(receiver.received) == sent
-    assert rival.get("/webhooks")["webhooks"] == []
+    assert rival.get("/webhooks")["webhooks"] == rival.get("/webhooks/deliveries")["deliveries"] == []
+    assert rival.get(f"/webhooks/deliveries?webhookId={endpoint.pk}")["deliveries"] == []
     assert himal.get(f"/webhooks/{endpoint.pk}")["url"] == receiver.url()
 
 
@@ -270,3 +289,148 @@ def test_an_app_has_fifty_endpoints_at_most(himal):
     refused = himal.post("/webhooks", HOOK)
 
     assert (refused.status, refused["code"]) == (409, "too_many_webhooks")
+
+
+# -- the log of everything, and what is told of an attempt ---------------------------------------------------------------
+def test_the_log_of_all_endpoints_is_narrowed_by_what_came_back(shop, himal, receiver):
+    answers = {"/ok": 204, "/gone": 404, "/busy": 503}
+    receiver.answer = lambda request: answers[request.path]
+    endpoints = {path: endpoint_of(shop, receiver.url(path))[0].pk for path in answers}
+    [event_id] = happen(shop)
+    send_all()
+    [waiting] = happen(shop)
+    dispatch()
+
+    def found(query: str) -> list[str]:
+        return sorted(each["lastStatus"] or 0 for each in himal.get(f"/webhooks/deliveries?{query}")["deliveries"])
+
+    assert found("limit=100") == [0, 0, 0, 204, 404, 503]
+    for asked, told in {"2xx": [204], "4xx": [404], "5xx": [503], "3xx": [], "404": [404], "none": [0, 0, 0]}.items():
+        assert found(f"httpStatus={asked}") == told, asked
+    assert found(f"messageId={event_id}") == [204, 404, 503]
+    assert found(f"messageId={waiting}&webhookId={endpoints['/ok']}") == [0]
+    assert found("httpStatus=5xx&status=PENDING&trigger=AUTO&event=REWARD_CREATED") == [503]
+    assert himal.get(f"/webhooks/{endpoints['/busy']}/deliveries?httpStatus=503")["pagination"]["totalItems"] == 1
+    for asked in ("6xx", "0xx", "99", "600", "2XX", "two", "200.0", "-1"):
+        assert himal.get(f"/webhooks/deliveries?httpStatus={asked}").status == 400, asked
+    assert himal.get(f"/webhooks/{endpoints['/ok']}/deliveries?webhookId=x").status == 400
+
+
+def test_an_attempt_tells_what_was_signed_and_how_to_repeat_it(shop, himal, receiver):
+    _, secret = endpoint_of(shop, receiver.url())
+    happen(shop, data={"rewardId": "rew_1", "note": 'it\'s "quoted" $HOME `ls` \u00e9'})
+    send_all()
+    delivery = WebhookDelivery.objects.get()
+    [attempt] = himal.get(f"/webhooks/deliveries/{delivery.pk}")["attempts"]
+    sent = receiver.received[0]
+
+    assert attempt["signedContent"] == f"{sent.id}.{sent.headers['webhook-timestamp']}.{sent.body.decode()}"
+    assert signing.standard(sent.id, int(sent.headers["webhook-timestamp"]), sent.body, secret) in attempt["curl"]
+    words = shlex.split(attempt["curl"])
+    assert words[:5] == ["curl", "-i", "-X", "POST", receiver.url()]
+    assert words[-2:] == ["--data-binary", sent.body.decode()]
+    repeated = dict(word.split(": ", 1) for flag, word in pairwise(words) if flag == "-H")
+    assert {name.lower(): value for name, value in repeated.items()}.items() <= sent.headers.items()
+    standardwebhooks.Webhook(secret).verify(words[-1], repeated)
+
+
+def test_an_attempt_whose_worker_died_tells_nothing(shop, himal, receiver):
+    endpoint_of(shop, receiver.url())
+    happen(shop)
+    dispatch()
+    delivery = WebhookDelivery.objects.get()
+    WebhookAttempt.objects.create(app=shop, delivery=delivery, n=1, url=receiver.url(), error="abandoned")
+
+    [attempt] = himal.get(f"/webhooks/deliveries/{delivery.pk}")["attempts"]
+    assert (attempt["signedContent"], attempt["curl"]) == (None, None)
+
+
+def test_a_secret_is_shown_once_and_stands_nowhere_else(shop, himal, receiver, caplog):
+    """Nor do the old ones, nor the private half of a key: not in any list, log, attempt, or the database."""
+    made = himal.post("/webhooks", {"url": receiver.url(), "events": ["*"]})
+    path = f"/webhooks/{made['id']}"
+    secrets = [made["secret"], himal.post(f"{path}/rotate-secret")["secret"]]
+    himal.post(f"{path}/asymmetric-key")
+    himal.post(f"{path}/test", {"event": "REWARD_CREATED"})
+    happen(shop)
+    send_all()
+    secrets += [decrypt(text) for text in WebhookSecret.objects.keys().values_list("sealed", flat=True)]
+    delivery = himal.get(f"{path}/deliveries")["deliveries"][0]["id"]
+    checked = {"body": receiver.received[0].body.decode(), "headers": receiver.received[0].headers}
+
+    told = [
+        himal.get("/webhooks"),
+        himal.get(path),
+        himal.patch(path, {"description": "x"}),
+        himal.post(f"{path}/promote-secret"),
+        himal.get("/webhooks/deliveries"),
+        himal.get(f"{path}/deliveries"),
+        himal.get(f"/webhooks/deliveries/{delivery}"),
+        himal.post(f"{path}/recover", {"since": "2026-01-01T00:00:00Z"}),
+        himal.post(f"{path}/check-signature", checked),
+    ]
+    assert all(answer.status in (200, 202) for answer in told)
+    assert told[-1]["ok"] is True, told[-1]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT request_headers::text, response_body, url FROM webhooks_webhookattempt")
+        written = str(cursor.fetchall())
+        cursor.execute("SELECT body FROM webhooks_webhookmessage")
+        written += str([bytes(row[0]) for row in cursor.fetchall()])
+    everything = "".join(str(answer.json) for answer in told) + written + caplog.text
+    for secret in secrets:
+        assert secret not in everything
+        assert secret.partition("_")[2] not in everything, "nor without its prefix"
+
+
+def test_the_checker_knows_the_apps_secrets_and_what_was_sent(shop, himal, receiver):
+    made, other = (himal.post("/webhooks", {"url": receiver.url(path), "events": ["*"]}) for path in ("/a", "/b"))
+    happen(shop)
+    send_all()
+    sent = next(request for request in receiver.received if request.path == "/a")
+
+    def code(endpoint, body: str, headers: dict = sent.headers) -> str:
+        answer = himal.post(f"/webhooks/{endpoint['id']}/check-signature", {"body": body, "headers": headers})
+        assert answer.status == 200, answer
+        assert answer["ok"] == (answer["code"] == "ok")
+        return answer["code"]
+
+    body = sent.body.decode()
+    assert code(made, body) == "ok"
+    assert code(other, body) == "other_endpoint"
+    assert code(made, json.dumps(json.loads(body))) == "body_reserialised"
+    assert code(made, body.replace("asha", "mallory")) == "body_changed"
+    assert code(made, body, {}) == "no_signature"
+    himal.post(f"/webhooks/{made['id']}/rotate-secret", {"overlapHours": 0})
+    assert code(made, body) == "old_secret"
+    for wrong in (
+        {"body": 5, "headers": {}},
+        {"body": "", "headers": []},
+        {"body": "", "headers": {"a": 1}},
+        {"body": ""},
+    ):
+        assert himal.post(f"/webhooks/{made['id']}/check-signature", wrong).status == 400
+
+
+def test_an_endpoint_tells_how_it_fares(shop, himal, receiver):
+    made = himal.post("/webhooks", {"url": receiver.url(), "events": ["*"]})
+    assert made["stats"] == {
+        "successRate24h": None,
+        "p50Ms": None,
+        "p95Ms": None,
+        "pending": 0,
+        "held": 0,
+        "oldestPendingAt": None,
+        "nextProbeAt": None,
+        "lane": "healthy",
+        "breaker": "closed",
+    }
+    happen(shop, count=3)
+    send_all()
+    happen(shop, count=2)
+    dispatch()
+
+    stats = himal.get(f"/webhooks/{made['id']}")["stats"]
+    assert (stats["successRate24h"], stats["pending"]) == (1, 2)
+    assert stats["p95Ms"] >= stats["p50Ms"] >= 0
+    assert stats["oldestPendingAt"] is not None
+    assert himal.get("/webhooks")["webhooks"][0]["stats"] == stats

@@ -8,8 +8,14 @@ from base64 import b64decode
 import pytest
 import standardwebhooks
 import svix
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from incenta.encryption import decrypt
 from webhooks import canonical, signing
+from webhooks.models import WebhookDelivery, WebhookSecret
+
+from .conftest import endpoint_of, happen, make_due, pump, send_all
 
 MESSAGE = "msg_01m831b2qts05fen4vdq67f4qp"
 BODY = canonical.dumps(
@@ -23,7 +29,7 @@ BODY = canonical.dumps(
 OLD, NEW = signing.new_secret(), signing.new_secret()
 
 
-def headers(primary=OLD, others=(), timestamp=None, body=BODY):
+def headers(primary=OLD, others=(), timestamp=None, body=BODY, keys=()):
     return signing.headers(
         message_id=MESSAGE,
         event="REWARD_CREATED",
@@ -32,6 +38,7 @@ def headers(primary=OLD, others=(), timestamp=None, body=BODY):
         body=body,
         primary=primary,
         others=others,
+        keys=keys,
     )
 
 
@@ -81,3 +88,119 @@ def test_a_secret_is_shown_with_its_prefix_and_has_32_random_bytes():
     assert OLD.startswith("whsec_")
     assert len(b64decode(OLD.removeprefix("whsec_"))) == 32
     assert OLD != NEW
+
+
+# -- Ed25519 -------------------------------------------------------------------------------------------------------------
+KEY = signing.new_key()
+
+
+def test_a_public_key_verifies_and_tells_nothing_of_the_private_one():
+    public = signing.public_key(KEY)
+    sent = headers(keys=[KEY])
+    given = next(each for each in sent["webhook-signature"].split() if each.startswith("v1a,"))
+    content = signing.signed_content(MESSAGE, int(sent["webhook-timestamp"]), BODY)
+
+    key = Ed25519PublicKey.from_public_bytes(b64decode(public.removeprefix("whpk_")))
+    key.verify(b64decode(given.removeprefix("v1a,")), content)
+    with pytest.raises(InvalidSignature):
+        key.verify(b64decode(given.removeprefix("v1a,")), content + b" ")
+    assert KEY.startswith("whsk_") and public.startswith("whpk_")
+    assert len(b64decode(public.removeprefix("whpk_"))) == 32
+
+
+@pytest.mark.parametrize(("library", "refusal"), LIBRARIES)
+def test_libraries_that_know_only_secrets_verify_beside_it(library, refusal):
+    library(OLD).verify(BODY.decode(), headers(keys=[KEY, signing.new_key()]))
+    library(NEW).verify(BODY.decode(), headers(OLD, [NEW], keys=[KEY]))
+    with pytest.raises(refusal):
+        library(signing.new_secret()).verify(BODY.decode(), headers(keys=[KEY]))
+
+
+def verifies(public: str, request) -> bool:
+    key = Ed25519PublicKey.from_public_bytes(b64decode(public.removeprefix("whpk_")))
+    content = signing.signed_content(request.id, int(request.headers["webhook-timestamp"]), request.body)
+    for entry in request.headers["webhook-signature"].split():
+        if entry.startswith("v1a,"):
+            try:
+                key.verify(b64decode(entry.removeprefix("v1a,")), content)
+            except InvalidSignature:
+                continue
+            return True
+    return False
+
+
+def test_an_endpoint_signs_with_its_key_from_when_it_is_made_until_it_is_dropped(shop, himal, receiver):
+    endpoint, secret = endpoint_of(shop, receiver.url())
+    path = f"/webhooks/{endpoint.pk}"
+    assert himal.get(path)["publicKeys"] == []
+    made = himal.post(f"{path}/asymmetric-key")
+    assert (made.status, made["publicKeys"]) == (200, [made["publicKey"]])
+    rotated = himal.post(f"{path}/asymmetric-key", {"overlapHours": 1})
+    assert rotated["publicKeys"] == [rotated["publicKey"], made["publicKey"]]
+    happen(shop)
+    send_all()
+    happen(shop)
+    assert himal.post(f"{path}/asymmetric-key", {"overlapHours": 0})["publicKeys"] != rotated["publicKeys"]
+    send_all()
+    assert himal.delete(f"{path}/asymmetric-key").status == himal.delete(f"{path}/asymmetric-key").status == 204
+    happen(shop)
+    send_all()
+
+    both, newest, none = receiver.received
+    assert verifies(made["publicKey"], both) and verifies(rotated["publicKey"], both)
+    assert not verifies(made["publicKey"], newest) and "v1a," in newest.headers["webhook-signature"]
+    assert "v1a," not in none.headers["webhook-signature"]
+    for request in receiver.received:
+        standardwebhooks.Webhook(secret).verify(request.body.decode(), request.headers)
+    assert himal.get(path)["publicKeys"] == []
+    sealed = WebhookSecret.objects.keys().values_list("sealed", flat=True)
+    assert not any("whsk_" in text for text in sealed), "encrypted at rest"
+    assert [decrypt(text)[:5] for text in sealed] == ["whsk_"] * 3
+
+
+def test_three_keys_at_most_are_live_and_secrets_are_counted_apart(himal):
+    made = himal.post("/webhooks", {"url": "https://example.com/hooks", "events": ["*"]})
+    path = f"/webhooks/{made['id']}"
+
+    assert [himal.post(f"{path}/asymmetric-key").status for _ in range(4)] == [200, 200, 200, 409]
+    assert [himal.post(f"{path}/rotate-secret").status for _ in range(3)] == [200, 200, 409]
+    assert himal.post(f"{path}/promote-secret").status == 200
+    assert WebhookSecret.objects.get(is_primary=True).kind == WebhookSecret.Kind.HMAC
+
+
+# -- rotation under load ---------------------------------------------------------------------------------------------------
+def test_a_rotation_under_load_loses_nothing(shop, himal, receiver):
+    """Traffic all the while, the receiver deploys the new secret late, the merchant promotes after that. Who verifies the
+    one-value header with one secret refuses requests only between deploy and promote, and their retries make up for it; who
+    verifies the Standard header refuses none."""
+    endpoint, old = endpoint_of(shop, receiver.url())
+    held = [old]
+    refused: list[str] = []
+
+    def answer(request):
+        standardwebhooks.Webhook(held[0]).verify(request.body.decode(), request.headers)  # would raise, and reset
+        if request.headers["x-webhook-signature"] == signing.documented(request.body, held[0]):
+            return 200
+        refused.append(phase[0])
+        return 401
+
+    receiver.answer = answer
+    phase = ["before"]
+    ids = happen(shop, count=5)
+    send_all()
+    new = himal.post(f"/webhooks/{endpoint.pk}/rotate-secret")["secret"]
+    for phase[0] in ("rotated", "deployed", "promoted"):
+        if phase[0] == "deployed":
+            held[0] = new
+        if phase[0] == "promoted":
+            himal.post(f"/webhooks/{endpoint.pk}/promote-secret")
+        ids += happen(shop, count=4)
+        send_all()
+        make_due()
+    pump()
+    make_due()
+    pump()
+
+    assert set(refused) == {"deployed"}
+    assert set(WebhookDelivery.objects.values_list("message_id", "state")) == {(id, "delivered") for id in ids}
+    assert {request.id for request in receiver.received} == set(ids)
