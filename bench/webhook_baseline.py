@@ -4,6 +4,7 @@ The broker is in memory and publishing is not counted, both in its favour. ``pyt
 pending with sixteen threads and prints how many seconds it took.
 """
 
+import os
 import threading
 import time
 
@@ -15,6 +16,7 @@ THREADS = 16
 def main() -> None:
     installation.HOME = installation.HOME / "webhooks"
     installation.enter()
+    os.environ["CELERY_BROKER_URL"] = "memory://"  # Celery reads it before what it is told here
     import requests
     from celery import Celery
     from celery.contrib.testing.worker import start_worker

@@ -62,14 +62,14 @@ class EndpointPace:
 
 _STANDING = f"""
 SELECT h.endpoint_id, h.lane, h.breaker, h.open_until, h.consecutive_failures, h.first_failure_at, h.last_success_at, h.last_failure_at,
-  waiting.n + leased.n, overdue.since, held.n, date_trunc('hour', clock_timestamp(), 'UTC')
+  waiting.n + leased.n, overdue.since, held.n, date_trunc('hour', statement_timestamp(), 'UTC')
 FROM webhooks_endpointhealth AS h
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM webhooks_webhookdelivery AS d
   WHERE d.endpoint_id = h.endpoint_id AND d.state = 'pending' LIMIT {MOST_COUNTED + 1}) AS x) AS waiting
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM webhooks_webhookdelivery AS d
   WHERE d.endpoint_id = h.endpoint_id AND d.state = 'leased') AS leased
 CROSS JOIN LATERAL (SELECT min(d.next_at) AS since FROM webhooks_webhookdelivery AS d
-  WHERE d.endpoint_id = h.endpoint_id AND d.state = 'pending' AND d.next_at <= clock_timestamp()) AS overdue
+  WHERE d.endpoint_id = h.endpoint_id AND d.state = 'pending' AND d.next_at <= statement_timestamp()) AS overdue
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM webhooks_webhookdelivery AS d
   WHERE d.endpoint_id = h.endpoint_id AND d.state = 'held' LIMIT {MOST_COUNTED + 1}) AS x) AS held
 WHERE h.app_id = %(app)s AND h.endpoint_id = ANY(%(endpoints)s)
@@ -77,7 +77,7 @@ WHERE h.app_id = %(app)s AND h.endpoint_id = ANY(%(endpoints)s)
 _HOURS = f"""
 SELECT endpoint_id, hour, good, bad, latency FROM webhooks_endpointhour
 WHERE endpoint_id = ANY(%(endpoints)s)
-  AND hour > date_trunc('hour', clock_timestamp(), 'UTC') - interval '{HOURS} hours' AND hour <= clock_timestamp()
+  AND hour > date_trunc('hour', statement_timestamp(), 'UTC') - interval '{HOURS} hours' AND hour <= statement_timestamp()
 """
 
 

@@ -96,13 +96,14 @@ class Result:
 
 
 # Locks the health rows first, so that caps hold across processes; an endpoint that another pump is busy with is skipped.
-# Each lane has its own share of them: neither fills the other's place.
+# Each lane has its own share of them: neither fills the other's place. An index finds what is due by statement_timestamp();
+# clock_timestamp() may differ from row to row, so for it the whole backlog of the future would be read.
 _ENDPOINTS = """
 SELECT endpoint_id FROM (
   SELECT h.endpoint_id FROM webhooks_endpointhealth AS h JOIN webhooks_webhookendpoint AS e ON e.id = h.endpoint_id
-  WHERE {lane} AND e.is_active AND (h.open_until IS NULL OR h.open_until <= clock_timestamp())
+  WHERE {lane} AND e.is_active AND (h.open_until IS NULL OR h.open_until <= statement_timestamp())
     AND EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d
-      WHERE d.endpoint_id = h.endpoint_id AND d.state = 'pending' AND d.next_at <= clock_timestamp())
+      WHERE d.endpoint_id = h.endpoint_id AND d.state = 'pending' AND d.next_at <= statement_timestamp())
   ORDER BY h.last_served_at NULLS FIRST LIMIT least({most}, {slots}) FOR NO KEY UPDATE OF h SKIP LOCKED) AS {name}
 """
 _LOCK = " UNION ALL ".join(
@@ -125,7 +126,7 @@ _LOCK = " UNION ALL ".join(
 # A statement of its own: what is leased must be counted in a snapshot taken after the lock. Who has least on its way comes
 # first, so that receivers that hang, before anybody knows it, hold no more slots each than those that answer.
 _DUE = """SELECT d.id, d.next_at, {retry} AS is_retry FROM webhooks_webhookdelivery AS d
-      WHERE d.endpoint_id = room.id AND d.state = 'pending' AND {condition} AND d.next_at <= clock_timestamp()
+      WHERE d.endpoint_id = room.id AND d.state = 'pending' AND {condition} AND d.next_at <= statement_timestamp()
       ORDER BY d.next_at LIMIT greatest(room.free, 0)"""
 _CLAIM = f"""
 WITH room AS (
@@ -173,7 +174,7 @@ LEFT JOIN webhooks_webhookbody AS b ON b.message_id = m.id AND b.version = taken
 # is not sent to where it was.
 _AS_IT_IS = """
 SELECT e.id, e.url, s.kind, s.is_primary, s.sealed FROM webhooks_webhookendpoint AS e
-LEFT JOIN webhooks_webhooksecret AS s ON s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+LEFT JOIN webhooks_webhooksecret AS s ON s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp())
 WHERE e.id = ANY(%(endpoints)s) AND e.is_active ORDER BY s.created_at, s.id
 """
 
@@ -330,7 +331,7 @@ def suspect(endpoints: list[str]) -> None:
 # After the first, reclaims are spread out: if one of them brings the worker down, it should not be in the same company again.
 _REAP = f"""
 WITH lost AS (
-  SELECT id FROM webhooks_webhookdelivery WHERE state = 'leased' AND lease_until < clock_timestamp()
+  SELECT id FROM webhooks_webhookdelivery WHERE state = 'leased' AND lease_until < statement_timestamp()
   ORDER BY lease_until LIMIT 1000 FOR UPDATE SKIP LOCKED
 ), back AS (
   UPDATE webhooks_webhookdelivery AS d SET reclaims = reclaims + 1, lease = NULL, lease_until = NULL, last_error = 'abandoned',

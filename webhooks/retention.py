@@ -13,7 +13,7 @@ KEPT_DAYS = 90
 BATCH = 5000
 BUDGET_S = 600.0
 
-_AGED = "created_at < clock_timestamp() - make_interval(days => {days})"
+_AGED = "created_at < statement_timestamp() - make_interval(days => {days})"
 _DELIVERIES = [
     f"""
 WITH old AS (
@@ -31,7 +31,7 @@ DELETE FROM webhooks_webhookdelivery WHERE id IN (SELECT id FROM old)
 _MESSAGES = f"""
 WITH old AS (
   SELECT id FROM webhooks_webhookmessage AS m
-  WHERE created_at < clock_timestamp() - make_interval(days => {KEPT_DELIVERED_DAYS})
+  WHERE created_at < statement_timestamp() - make_interval(days => {KEPT_DELIVERED_DAYS})
     AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d WHERE d.message_id = m.id)
   LIMIT {BATCH}
 ), gone AS (DELETE FROM webhooks_webhookbody WHERE message_id IN (SELECT id FROM old))
@@ -39,7 +39,7 @@ DELETE FROM webhooks_webhookmessage WHERE id IN (SELECT id FROM old)
 """
 _HOURS = f"""
 DELETE FROM webhooks_endpointhour WHERE id IN (
-  SELECT id FROM webhooks_endpointhour WHERE hour < clock_timestamp() - make_interval(days => {KEPT_DAYS}) LIMIT {BATCH})
+  SELECT id FROM webhooks_endpointhour WHERE hour < statement_timestamp() - make_interval(days => {KEPT_DAYS}) LIMIT {BATCH})
 """
 
 

@@ -36,7 +36,7 @@ _LOCK = 0x77686D  # "whm"
 
 _HOPELESS = f"""
 SELECT e.id FROM webhooks_webhookendpoint AS e JOIN webhooks_endpointhealth AS h ON h.endpoint_id = e.id
-WHERE e.is_active AND h.first_failure_at <= clock_timestamp() - interval '{DISABLED_AFTER_H} hours'
+WHERE e.is_active AND h.first_failure_at <= statement_timestamp() - interval '{DISABLED_AFTER_H} hours'
   AND (SELECT count(*) FROM (SELECT FROM webhooks_webhookdelivery AS d WHERE d.endpoint_id = e.id AND d.state = 'failed'
     AND d.trigger <> 'test' AND d.done_at >= h.first_failure_at LIMIT {EXHAUSTED_TO_DISABLE}) AS x) >= {EXHAUSTED_TO_DISABLE}
 ORDER BY e.id FOR NO KEY UPDATE OF e SKIP LOCKED
@@ -45,7 +45,7 @@ ORDER BY e.id FOR NO KEY UPDATE OF e SKIP LOCKED
 _DISABLE = f"""
 WITH hopeless AS (
   SELECT endpoint_id FROM webhooks_endpointhealth
-  WHERE endpoint_id = ANY(%(ids)s) AND first_failure_at <= clock_timestamp() - interval '{DISABLED_AFTER_H} hours'
+  WHERE endpoint_id = ANY(%(ids)s) AND first_failure_at <= statement_timestamp() - interval '{DISABLED_AFTER_H} hours'
   ORDER BY endpoint_id FOR NO KEY UPDATE
 )
 UPDATE webhooks_webhookendpoint SET is_active = FALSE, disabled_reason = 'failing', disabled_at = clock_timestamp(),
@@ -56,8 +56,8 @@ _UNTOLD = f"""
 SELECT endpoint_id, level, first_failure_at FROM (
   SELECT h.endpoint_id, h.notified_level, h.first_failure_at,
     CASE WHEN NOT e.is_active THEN {DISABLED}
-      WHEN h.first_failure_at <= clock_timestamp() - interval '{SECOND_NOTICE_H} hours' THEN {SECOND}
-      WHEN h.first_failure_at <= clock_timestamp() - interval '{FIRST_NOTICE_H} hours' THEN {FIRST} END AS level
+      WHEN h.first_failure_at <= statement_timestamp() - interval '{SECOND_NOTICE_H} hours' THEN {SECOND}
+      WHEN h.first_failure_at <= statement_timestamp() - interval '{FIRST_NOTICE_H} hours' THEN {FIRST} END AS level
   FROM webhooks_endpointhealth AS h JOIN webhooks_webhookendpoint AS e ON e.id = h.endpoint_id
   WHERE e.deleted_at IS NULL AND (e.is_active OR e.disabled_reason IN ('failing', 'gone'))) AS x
 WHERE level > notified_level ORDER BY endpoint_id LIMIT {MOST_AT_ONCE}
@@ -164,7 +164,7 @@ SELECT e.id, e.url, e.is_active, e.disabled_reason, e.disabled_at, h.breaker, h.
 FROM webhooks_webhookendpoint AS e JOIN webhooks_endpointhealth AS h ON h.endpoint_id = e.id
 CROSS JOIN LATERAL (SELECT count(*) AS n, max(done_at) AS last FROM (
   SELECT d.done_at FROM webhooks_webhookdelivery AS d WHERE d.endpoint_id = e.id AND d.state = 'failed' AND d.trigger <> 'test'
-    AND d.done_at > clock_timestamp() - interval '{RECENT_H} hours' ORDER BY d.done_at DESC LIMIT 1000) AS x) AS lost
+    AND d.done_at > statement_timestamp() - interval '{RECENT_H} hours' ORDER BY d.done_at DESC LIMIT 1000) AS x) AS lost
 WHERE e.app_id = %(app)s AND e.deleted_at IS NULL
   AND (e.disabled_reason IN ('failing', 'gone') OR (e.is_active AND (h.breaker <> 'closed' OR lost.n > 0)))
 ORDER BY e.created_at, e.id
