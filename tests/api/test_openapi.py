@@ -13,7 +13,7 @@ from fraud import backtesting
 from incenta import clock
 from incenta.api.schema import description
 from marketplace import profiles
-from tests.cast import Answer
+from tests.cast import Answer, Caller, caller
 from tests.everything import partner_of
 from tests.test_house import routes
 
@@ -131,8 +131,8 @@ def checked(described, request):
     himal = cast.caller(cast.merchant("himal").apps.get(sandbox_of=None))
     seen = set()
 
-    def call(method: str, path: str, body: object = None, **headers) -> Answer:
-        answer = himal(method, path, body, **headers)
+    def call(method: str, path: str, body: object = None, by: Caller = himal, **headers) -> Answer:
+        answer = by(method, path, body, **headers)
         bare = f"/v1{path.partition('?')[0]}"
         fits = [
             (template, methods[method.lower()])
@@ -254,8 +254,13 @@ def test_a_whole_programme_answers_as_described(checked, described):
         checked("GET", path)
     for flagged in (code, code, "none"):
         checked("POST", f"/referrals/{flagged}/flag", {"reason": "On a coupon site."})
-    checked("GET", "/test-clock")
-    checked("POST", "/test-clock", {"frozenAt": "2026-01-01T00:00:00Z"})
+    frozen = {"frozenAt": "2026-01-01T00:00:00Z"}
+    assert checked("POST", "/test-clock", frozen)["code"] == "sandbox_only"
+    sandbox = caller(checked.caller.app.sandbox)
+    checked("GET", "/test-clock", by=sandbox)
+    checked("POST", "/test-clock", frozen, by=sandbox)
+    checked("POST", "/test-clock/advance", {"to": "2026-01-02T00:00:00Z"}, by=sandbox)
+    checked("DELETE", "/test-clock", by=sandbox)
     checked("GET", "/users/bikram/export")
     checked("GET", "/users/never-seen/export")
     checked("DELETE", "/users/bikram")
