@@ -5,6 +5,7 @@ from decimal import Decimal
 import django_filters
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
@@ -194,9 +195,10 @@ class ReverseConversion(ConversionPage):
         asked = {name: value for name, value in form.values.items() if name != "preview"}
         is_sure = request.POST.get("sure") == "yes"
         try:
-            answer = reversing.reverse(
-                request.app, conversion.pk, actor=actor_of(request), preview=not is_sure, **asked
-            )
+            with transaction.atomic():
+                answer = reversing.reverse(
+                    request.app, conversion.pk, actor=actor_of(request), preview=not is_sure, **asked
+                )
         except DomainError as error:
             form.refuse_domain(error)
             return self.shown(conversion, form, status=422)

@@ -67,6 +67,7 @@ class ReferralFilter(django_filters.FilterSet):
         return rows.filter(wanted)
 
 
+@from_and_to("created_at")
 class AppReferralFilter(ReferralFilter):
     campaign = django_filters.CharFilter(field_name="campaign_id", max_length=40)
     flagged = django_filters.ChoiceFilter(choices=FLAGGED, method="is_suspect", empty_label="Flagged or not")

@@ -53,6 +53,7 @@ class RewardPage(AppPage):
                 "can_approve": may_approve and is_free and reward.status == RewardStatus.PENDING,
                 "can_pay": may_pay and is_free and _is_payable(reward, now),
                 "can_cancel": may_approve and is_open,
+                "hold_note": reward.hold_note if HoldReason.MANUAL in held else "",
                 "can_hold": may_approve and is_open and HoldReason.MANUAL not in held,
                 "can_release": may_approve and HoldReason.MANUAL in held,
             }
@@ -138,7 +139,8 @@ class CancelReward(RewardAction):
 
 class HoldReward(RewardAction):
     def act(self, reward_id: str) -> str:
-        reward = rewards.hold(self.request.app, reward_id, actor=actor_of(self.request))
+        note = self.told("reason", 500)
+        reward = rewards.hold(self.request.app, reward_id, note=note, actor=actor_of(self.request))
         return (
             f"{money.display(reward.worth_minor, reward.asset)} of {reward.user_id} is held until somebody releases it."
         )
