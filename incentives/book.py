@@ -26,6 +26,11 @@ class ActionRule:
     max_per_day: int | None
     active: bool
 
+    @property
+    def fires_itself(self) -> bool:
+        """Whether the referral programme fires it, and nobody sends it."""
+        return self.type != Action.Type.STANDARD
+
 
 @dataclass(frozen=True, slots=True)
 class LevelRule:

@@ -12,11 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from incenta import clock
 from incenta.accounts.models import App
 from incenta.database import sql
-from incenta.errors import BadRequest, DomainError, InvalidInput, NotFound
+from incenta.errors import BadRequest, DomainError, InvalidInput, NotFound, Overtaken
 from incenta.ids import new_id
 
+from . import book as rulebook
 from . import ledger, progress
-from .book import ActionRule, start_of
+from .book import ActionRule, Book, start_of
 from .models.activity import Withheld
 from .plan import Asked, Plan, Read, read
 from .progress import State
@@ -60,7 +61,8 @@ def record(app: App, doings: Sequence[Doing], *, actor: str = "", alone: bool = 
     wallets exist. Raises ``Overtaken``.
     """
     with sql.transaction_joined():
-        wallets = ledger.lock(app, {doing.user_id for doing in doings})
+        version, users = _hopeful(app, doings)
+        wallets = ledger.lock(app, users)
         now = wallets.now
         asked = Asked(keys=[doing.idempotency_key for doing in doings if doing.idempotency_key])
         for doing in doings:
@@ -78,6 +80,8 @@ def record(app: App, doings: Sequence[Doing], *, actor: str = "", alone: bool = 
                 if alone:
                     raise
                 answers.append(refusal)
+        if book.version != version and any(wallets[user_id].seq == 0 for user_id in users - plan.touched.keys()):
+            raise Overtaken  # by new rules, which refuse everything of somebody who was perhaps just given a wallet
         if plan.activities:
             plan.write()
         return answers
@@ -95,8 +99,8 @@ def refuse_moment(at: datetime, now: datetime) -> InvalidInput | None:
 def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
     """Plans one event, or finds the first one of its key; answers the public face.
 
-    Raises ``NotFound`` ``action_not_found``; ``BadRequest`` ``action_inactive``; ``InvalidInput`` for an impossible time;
-    ``KeyReused``; each with nothing planned.
+    Raises ``NotFound`` ``action_not_found``; ``BadRequest`` ``action_inactive``, ``action_not_sendable`` for one that fires by
+    itself; ``InvalidInput`` for an impossible time; ``KeyReused``; each with nothing planned.
     """
     book, now = plan.book, plan.now
     digest = doing.hash() if doing.idempotency_key else ""
@@ -105,11 +109,11 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
     rule = book.actions.get(doing.action_key)
     if rule is None:
         raise NotFound("action_not_found", f"There is no action {doing.action_key}.")
-    if not rule.active:
-        raise BadRequest("action_inactive", f"The action {doing.action_key} is switched off.")
     at = doing.occurred_at or now
-    if refusal := refuse_moment(at, now):
+    if refusal := _refuse(rule, doing, at, now):
         raise refusal
+    if doing.user_id not in found.states:
+        raise Overtaken  # by new rules, which do not refuse all that he did
 
     user_id, state = doing.user_id, found.states[doing.user_id]
     day = at.astimezone(plan.zone_of(user_id)).date()
@@ -190,6 +194,38 @@ def decide(plan: Plan, found: Read, doing: Doing, actor: str) -> dict:
     answer = face(activity_id, user_id, rule.key, xp, coins, tokens, refused, retry_at, outcome)
     tell_recorded(plan, answer, at, actor)
     return answer
+
+
+def _refuse(rule: ActionRule, doing: Doing, at: datetime, now: datetime) -> DomainError | None:
+    """Why an event of this action is not even recorded."""
+    if not rule.active:
+        return BadRequest("action_inactive", f"The action {rule.key} is switched off.")
+    if rule.fires_itself and doing.cause is None:
+        return BadRequest(
+            "action_not_sendable", f"The action {rule.key} fires by itself when a code is made, clicked or converted."
+        )
+    return refuse_moment(at, now)
+
+
+def _hopeful(app: App, doings: Sequence[Doing]) -> tuple[int, set[str]]:
+    """The version of the rules that were asked, and the users for whom anything may be recorded by them: nobody else is given a
+    wallet."""
+    now = clock.now(app)
+
+    def users_by(book: Book) -> set[str]:
+        return {
+            doing.user_id
+            for doing in doings
+            if (rule := book.actions.get(doing.action_key)) is not None
+            and _refuse(rule, doing, doing.occurred_at or now, now) is None
+        }
+
+    book = rulebook.kept(app)
+    users = users_by(book)
+    if len(users) < len({doing.user_id for doing in doings}):  # the rules may have changed since they were kept
+        book = rulebook.current(app)
+        users = users_by(book)
+    return book.version, users
 
 
 def _refusal(

@@ -163,6 +163,7 @@ def _prepare(book: Book, rule: ActionRule) -> Prepared | None:
     gains = [(asset, amount) for asset, amount in ((XP, rule.xp), (COIN, rule.coins), (TOKEN, rule.tokens)) if amount]
     if (
         not rule.active
+        or rule.fires_itself
         or rule.max_per_day
         or rule.max_repeats == 0
         or any(asset in book.expiries for asset, _ in gains)

@@ -145,7 +145,15 @@ def forfeit(
                 moved[effect["userId"]].short += Counter(effect["uncollected"])
         if not preview:
             taking.write()
-            rows = [{"id": id, "waits": {name: of[name] for name in ASSETS}} for id, of in taken.items()]
+            awarded = {each.pk: {name: getattr(each, name) for name in ASSETS} for each in activities}
+            rows = [
+                {
+                    "id": id,
+                    "waits": {name: of[name] for name in ASSETS}
+                    | {"kept": {name: max(awarded[id][name] - of[name], 0) for name in ASSETS}},
+                }
+                for id, of in taken.items()
+            ]
             if rows:
                 sql.execute(_TAKEN, {"taken": sql.as_rows(rows)})
             app.standings.filter(user_id__in=users, on_hold=True).update(on_hold=False)
@@ -191,8 +199,10 @@ def restore(app: App, user_ids: Iterable[str]) -> list[Moved]:
         if held:
             sql.execute(_HOLD, {"app_id": app.pk, "freezes": book.freezes, "held": sql.as_rows(held)})
         app.activities.filter(pk__in=[each.pk for each in again]).update(withheld=Withheld.PENDING, reversed_at=None)
+        for activity in again:
+            activity.withheld = Withheld.PENDING
         return [
-            Moved(user_id, withheld=sum((Counter(_waits(each)) for each in his), Counter()), events=len(his))
+            Moved(user_id, withheld=sum((Counter(each.waiting) for each in his), Counter()), events=len(his))
             for user_id, his in gone.items()
         ]
 
@@ -207,10 +217,6 @@ def withheld_of(app: App, user_ids: Iterable[str]) -> dict[str, Counter]:
 
 def _pending(app: App, users: Sequence[str]):
     return app.activities.filter(user_id__in=users, withheld=Withheld.PENDING, reversed_at=None)
-
-
-def _waits(activity: Activity) -> dict[str, int]:
-    return activity.waits if activity.waits is not None else activity.outcome.get("withheld") or {}
 
 
 def _lock(app: App, user_ids: Iterable[str]) -> tuple[ledger.Wallets, dict[str, list | None]]:
@@ -250,7 +256,9 @@ def _award(plan: Plan, activity: Activity, moved: Moved, actor: str) -> dict:
     }
     answer = engine.face(activity.pk, user_id, activity.action_key, xp, coins, tokens, None, None, outcome)
     engine.tell_recorded(plan, answer, activity.occurred_at, actor)
-    return {"id": activity.pk, "xp": xp, "coins": coins, "tokens": tokens, "wallet_seq": seq}
+    # with what a rejection that was undone since had left with him
+    whole = {name: amounts.get(name, 0) + activity.kept.get(name, 0) for name in ASSETS}
+    return {"id": activity.pk, "wallet_seq": seq} | whole
 
 
 def _reach(

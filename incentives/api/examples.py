@@ -143,7 +143,7 @@ OPERATIONS = (
             also={200: "The idempotencyKey was used before: the first answer."},
             body=NEW_EVENT,
             description="Not rewarded is no error: it is recorded, nothing is awarded, and `notAwarded` says why.",
-            codes={404: ("action_not_found",)},
+            codes={404: ("action_not_found",), 400: ("action_inactive", "action_not_sendable")},
             id="recordIncentiveEvent",
         ),
         ("BulkEvents", "post"): Operation(

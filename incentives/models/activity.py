@@ -85,12 +85,24 @@ class Activity(models.Model):
         """What of each of the points waits for the review."""
         if self.withheld != Withheld.PENDING:
             return {}
-        return self.waits if self.waits is not None else self.outcome.get("withheld") or {}
+        if self.waits is None:
+            return self.outcome.get("withheld") or {}
+        return {name: amount for name, amount in self.waits.items() if name != "kept"}
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """What of each of the points a rejection could not take back, for it was spent: it was awarded, and stays so."""
+        return (self.waits or {}).get("kept") or {}
 
     def leave(self, worth: Callable[[int], int]) -> None:
         """Of what waits, so much is left: a part of what caused it was taken back. Counted from what it was at first."""
         first = self.outcome.get("withheld") or {"xp": self.xp, "coins": self.coins, "tokens": self.tokens}
-        self.waits = {name: worth(amount) if amount else 0 for name, amount in first.items()}
+        kept = self.kept
+        self.waits = {
+            name: max(worth(amount) - kept.get(name, 0), 0) if amount else 0 for name, amount in first.items()
+        }
+        if kept:
+            self.waits["kept"] = kept
         self.save(update_fields=["waits"])
 
 

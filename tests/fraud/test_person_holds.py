@@ -217,6 +217,22 @@ def test_a_rejection_that_is_undone_holds_all_of_it_and_can_go_either_way(shop):
     sound(shop)
 
 
+def test_what_an_event_says_it_awarded_is_what_the_ledger_gave_for_it(shop):
+    shop.patch("/incentives/catalog/" + shop.mug, {"coinCost": 2})
+    did(shop, "mallory")
+    shop.post("/incentives/redeem", {"userId": "mallory", "itemId": shop.mug})
+    suspect(shop)
+    effects = reject(shop)
+    restore(shop, "REJECT", effects)
+    assert points(shop, "mallory")[1] == 0
+    event = Activity.objects.get(app=shop.app)
+    assert (event.waiting["coins"], event.kept["coins"]) == (3, 2)
+    release(shop)
+    (shown,) = shop.get("/incentives/events")["events"]
+    assert (shown["awarded"], points(shop, "mallory")) == ({"xp": 10, "coins": 5, "tokens": 0}, (10, 3, 0))
+    sound(shop)
+
+
 def test_a_release_that_is_undone_holds_the_person_again(shop):
     suspect(shop)
     did(shop, "mallory")

@@ -180,6 +180,21 @@ def test_an_unknown_action_is_404_and_leaves_no_wallet(himal):
 
 
 # --- bulk -----------------------------------------------------------------------------------------------------------
+def test_what_is_refused_leaves_no_wallet_behind(himal):
+    action(himal)
+    action(himal, "off", active=False)
+    refused = [
+        {"userId": "nobody", "actionKey": "unheard of"},
+        {"userId": "nobody", "actionKey": "off"},
+        {"userId": "early", "actionKey": "visit", "occurredAt": "1969-01-01T00:00:00Z"},
+    ]
+    answer = himal.post("/incentives/events/bulk", {"events": [*refused, {"userId": "asha", "actionKey": "visit"}]})
+    assert [each["status"] for each in answer["results"]] == [404, 400, 400, 201]
+    assert list(himal.app.wallets.values_list("user_id", flat=True)) == ["asha"]
+    assert himal.post("/incentives/events/bulk", {"events": refused})["failed"] == 3
+    assert himal.app.wallets.count() == 1
+
+
 def test_a_thousand_events_each_stand_alone(himal):
     action(himal, maxRepeats=1)
     action(himal, "off", active=False)

@@ -7,7 +7,7 @@ from incenta.events.models import Event
 from incentives.models import Activity, ReferralCount
 from referrals import firing
 from tests.cast import at_once
-from tests.incentives.game import action, badge, did, level, milestone, points, sound, standing
+from tests.incentives.game import action, badge, books, did, level, milestone, points, sound, standing
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +41,16 @@ def test_each_fires_for_the_referrer(shop):
     entry = shop.get("/incentives/balances/asha/entries")["entries"][0]
     assert entry["cause"]["firedBy"] == conversion["conversionId"]
     sound(shop)
+
+
+@pytest.mark.parametrize("key", [type.lower() for type in TYPES])
+def test_nobody_sends_what_fires_by_itself(shop, key):
+    before = books(shop)
+    refused = did(shop, "asha", key, idempotencyKey="mine")
+    assert (refused.status, refused["code"]) == (400, "action_not_sendable")
+    (bulk,) = shop.post("/incentives/events/bulk", {"events": [{"userId": "asha", "actionKey": key}]})["results"]
+    assert (bulk["status"], bulk["code"]) == (400, "action_not_sendable")
+    assert books(shop) == before
 
 
 def test_told_twice_it_fires_once(shop):
