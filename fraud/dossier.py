@@ -129,6 +129,13 @@ def gather(app: App, case: Case) -> Dossier:
     )
 
 
+def person_of(app: App, case: Case) -> str | None:
+    """Whom the strongest flag of a case speaks of: who would gain. Two statements or three."""
+    flags = list(app.fraud_flags.filter(case=case).order_by("-score", "-points", "id")[:1])
+    about = subjects.describe(app, {(flag.subject_type, flag.subject_id) for flag in flags})
+    return next((each.user_id for each in about.values()), None)
+
+
 def _newest(app: App, ids: Iterable[str]) -> dict[str, Score]:
     found = app.fraud_scores.filter(subject_id__in=list(ids)).order_by("subject_id", "-id").distinct("subject_id")
     return {score.subject_id: score for score in found}

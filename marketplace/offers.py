@@ -56,7 +56,7 @@ COUNTS_AS_HAD = "(status <> 'CANCELLED' AND (status <> 'EXPIRED' OR on_expiry = 
 """Which redemptions of a user count towards a listing's limit: those whose coins are spent."""
 
 _COLUMNS = f"""l.id AS listing_id, l.title, l.description, l.category, l.image_url, l.terms, {COIN_PRICE} AS coins, {TOKEN_PRICE} AS tokens,
-  l.coin_cost, l.token_cost, p.id AS promotion_id, p.percent_off, p.ends_at AS promotion_ends_at, l.discount, l.valid_days,
+  l.coin_cost, l.token_cost, p.id AS promotion_id, p.percent_off, p.ends_at AS promotion_ends_at, l.discount, l.currency, l.valid_days,
   l.max_per_user, l.ends_at,
   {IN_STOCK} AS in_stock, b.id AS business_id, b.name, b.url, b.logo_url"""
 
@@ -100,6 +100,7 @@ class Offer:
     percent_off: int | None
     promotion_ends_at: datetime | None
     discount: dict | None
+    currency: str
     valid_days: int | None
     max_per_user: int | None
     ends_at: datetime | None
@@ -162,6 +163,13 @@ def affordable(app: App, user_id: str, *, coins: int, tokens: int, limit: int, o
     return [Offer(*row[1:]) for row in rows if row[1] is not None], rows[0][0]
 
 
+def discount_face(discount: dict | None, currency: str) -> dict | None:
+    """A discount as everybody sees it: an amount says of which money."""
+    if discount is None:
+        return None
+    return discount | {"currency": currency if discount["type"] == "FIXED_AMOUNT" else None}
+
+
 def face(offer: Offer) -> dict:
     """As everybody sees it."""
     return {
@@ -182,7 +190,7 @@ def face(offer: Offer) -> dict:
             "percentOff": offer.percent_off,
             "endsAt": clock.iso(offer.promotion_ends_at),
         },
-        "discount": offer.discount,
+        "discount": discount_face(offer.discount, offer.currency),
         "validDays": offer.valid_days,
         "maxPerUser": offer.max_per_user,
         "endsAt": clock.iso(offer.ends_at),

@@ -20,7 +20,8 @@ from .models.conversion import ConversionStatus
 from .models.reward import RewardStatus
 
 WRITTEN = (
-    "status", "holds", "in_budget", "netted_minor", "paid_minor", "fulfillment_reference", "claim_by", "claimed_at", "expires_at",
+    "status", "holds", "hold_note",
+    "in_budget", "netted_minor", "paid_minor", "fulfillment_reference", "claim_by", "claimed_at", "expires_at",
     "approved_at", "paid_at", "cancelled_at", "cancel_reason", "payout_reference",
 )  # fmt: skip
 """What verbs change. The code is written by the claim that gives it; amounts belong to reversals."""
@@ -29,8 +30,8 @@ WRITTEN = (
 # many at once: the statement that Django would build takes longer to build than to run
 _WRITE = f"""
 UPDATE referrals_reward r SET {", ".join(f"{name} = n.{name}" for name in WRITTEN)}
-FROM json_to_recordset(%(rows)s::json) AS n(id text, status text, holds text[], in_budget bool, netted_minor bigint,
-  paid_minor bigint, fulfillment_reference text, claim_by timestamptz, claimed_at timestamptz, expires_at timestamptz,
+FROM json_to_recordset(%(rows)s::json) AS n(id text, status text, holds text[], hold_note text, in_budget bool,
+  netted_minor bigint, paid_minor bigint, fulfillment_reference text, claim_by timestamptz, claimed_at timestamptz, expires_at timestamptz,
   approved_at timestamptz, paid_at timestamptz, cancelled_at timestamptz, cancel_reason text, payout_reference text)
 WHERE r.id = n.id AND r.app_id = %(app_id)s
 """

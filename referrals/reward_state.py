@@ -43,12 +43,14 @@ def hold_reasons(reward: Reward, now: datetime) -> list[str]:
 
 
 def holds(reward: Reward, now: datetime) -> list[dict]:
-    """The holds, each with what releases it: ``[{reason, releasedBy, until}]``, ``until`` a time or null."""
+    """The holds, each with what releases it: ``[{reason, releasedBy, until, note}]``, ``until`` a time or null, ``note`` why somebody
+    held it by hand, or null."""
     told = []
     for reason in hold_reasons(reward, now):
         until = iso(reward.matures_at) if reason == HoldReason.HOLD_PERIOD else None
         sentence = RELEASED_BY[HoldReason(reason)].format(id=reward.pk, until=until)
-        told.append({"reason": reason, "releasedBy": sentence, "until": until})
+        note = reward.hold_note or None if reason == HoldReason.MANUAL else None
+        told.append({"reason": reason, "releasedBy": sentence, "until": until, "note": note})
     return told
 
 

@@ -263,9 +263,11 @@ def by_code(app: App, code: str) -> Reward | None:
 
 
 # --- holds ----------------------------------------------------------------------------------------------------------
-def hold(app: App, reward_id: str, *, reason: HoldReason = HoldReason.MANUAL, actor: str = "") -> Reward:
+def hold(
+    app: App, reward_id: str, *, reason: HoldReason = HoldReason.MANUAL, note: str = "", actor: str = ""
+) -> Reward:
     """Adds a reason to hold an open reward; while any is left it can be cancelled and nothing else. Repeating it is
-    harmless.
+    harmless; ``note`` says why, and a later one replaces it.
 
     Raises ``NotFound``; 409 ``reward_already_paid``, ``reward_cancelled``.
     """
@@ -274,6 +276,10 @@ def hold(app: App, reward_id: str, *, reason: HoldReason = HoldReason.MANUAL, ac
         reward_state.refuse_holding(reward)
         if reason not in reward.holds:
             reward.holds = sorted([*reward.holds, reason.value])
+            reward.hold_note = note
+            locked.changed(reward)
+        elif note and note != reward.hold_note:
+            reward.hold_note = note
             locked.changed(reward)
 
     return _one(app, reward_id, actor, step)

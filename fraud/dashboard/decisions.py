@@ -122,8 +122,8 @@ class Snooze(CaseAction):
 
     def act(self, case_id: str) -> str:
         app = self.request.app
-        found = dossier.gather(app, cases.get(app, case_id))
-        if found.main is None or found.main.user_id is None:
+        user_id = dossier.person_of(app, cases.get(app, case_id))
+        if user_id is None:
             raise InvalidInput({"signal": ["There is nobody to snooze it for."]})
         days = number(self.request.POST.get("days"))
         if days not in (30, 90):
@@ -133,11 +133,11 @@ class Snooze(CaseAction):
             app,
             signal,
             until=clock.now(app) + timedelta(days=days),
-            user_id=found.main.user_id,
+            user_id=user_id,
             reason=f"Snoozed from {case_id}",
             actor=actor_of(self.request),
         )
-        return f"{signal} adds nothing for {found.main.user_id} for {days} days."
+        return f"{signal} adds nothing for {user_id} for {days} days."
 
 
 def number(text: str | None) -> int | None:

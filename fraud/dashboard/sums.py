@@ -24,6 +24,9 @@ WORDS = {
     "neighbours_rescored": "× neighbours are looked at again",
     "withheld_forfeited": "awards that were withheld are not given",
     "points_spent": "amounts of points are spent and cannot be taken back",
+    "redemption_released": "redemptions go on",
+    "redemption_cancelled": "redemptions are cancelled, and their points go back",
+    "redemption_stays": "redemptions were handed over already, and stay",
 }
 
 

@@ -43,6 +43,9 @@ SETTINGS = Face(
     },
 )
 _DISCOUNT = Nullable({"type": Choice("PERCENTAGE", "FIXED_AMOUNT"), "value": Number(20)})
+_SHOWN_DISCOUNT = Nullable(
+    {"type": Choice("PERCENTAGE", "FIXED_AMOUNT"), "value": Number(20), "currency": Nullable("USD", shown=False)}
+)
 LISTING = Face(
     "Listing",
     {
@@ -114,7 +117,7 @@ _OFFER = {
     "regularCoinCost": 100,
     "regularTokenCost": 0,
     "promotion": Nullable({"id": PROMOTION_ID, "percentOff": 20, "endsAt": LATER}),
-    "discount": _DISCOUNT,
+    "discount": _SHOWN_DISCOUNT,
     "validDays": Nullable(30),
     "maxPerUser": Nullable(1),
     "endsAt": Nullable(LATER),
@@ -134,7 +137,7 @@ VERIFIED_CODE = {
     "redemptionId": REDEMPTION_ID,
     "status": Choice(*RedemptionStatus.values),
     "holdReasons": [],
-    "listing": {"id": LISTING_ID, "title": "A coffee", "terms": "Not on Saturdays", "discount": _DISCOUNT},
+    "listing": {"id": LISTING_ID, "title": "A coffee", "terms": "Not on Saturdays", "discount": _SHOWN_DISCOUNT},
     "redeemedAt": AT,
     "expiresAt": Nullable(LATER),
     "fulfilledAt": Nullable(AT, shown=False),

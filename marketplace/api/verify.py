@@ -64,7 +64,12 @@ def _validity(redemption) -> dict:
         "redemptionId": redemption.pk,
         "status": redemption.status,
         "holdReasons": HOLD_REASONS if redemption.is_held else [],
-        "listing": {"id": listing.pk, "title": listing.title, "terms": listing.terms, "discount": listing.discount},
+        "listing": {
+            "id": listing.pk,
+            "title": listing.title,
+            "terms": listing.terms,
+            "discount": offers.discount_face(listing.discount, listing.currency),
+        },
         "redeemedAt": clock.iso(redemption.redeemed_at),
         "expiresAt": clock.iso(redemption.expires_at),
         "fulfilledAt": clock.iso(redemption.fulfilled_at),

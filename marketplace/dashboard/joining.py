@@ -1,5 +1,7 @@
 """Taking part: whether the app's users may spend at partners, at which, and what the app agrees to owe for it."""
 
+from decimal import Decimal
+
 from django import forms
 from django.contrib import messages
 from django.db import transaction
@@ -8,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from incenta import clock
+from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.dashboard.access import may
 from incenta.dashboard.api_form import ApiForm
@@ -35,7 +37,9 @@ def lines(label: str, help_text: str) -> forms.CharField:
 class JoinForm(ApiForm):
     seen = forms.CharField(widget=forms.HiddenInput)
     joined = forms.BooleanField(label="Our users may spend their coins and tokens at partner businesses")
-    most_a_coin = Rate(label="At most for a coin", empty=None, help_text="Empty: no ceiling.")
+    most_a_coin = Rate(
+        label="At most for a coin", empty=None, help_text="Empty: no ceiling, so whatever a listing asks."
+    )
     most_a_token = Rate(label="At most for a token", empty=None, help_text="Empty: no ceiling.")
     countries = text(
         "Where our users are", placeholder="NP, IN", longest=1000, help_text="Two letters each. Empty: anywhere."
@@ -54,11 +58,14 @@ class JoinForm(ApiForm):
 
     def __init__(self, *args, app: App, settled: Participation, **kwargs):
         self.stands = clock.iso(settled.updated_at)
+        # who has never said anything is offered a ceiling to begin with: without one he agrees to any rate
+        is_new = not settled.joined and settled.most_a_coin is None and settled.most_a_token is None
+        suggested = plain(Decimal(1).scaleb(-money.exponent(app.currency))) if is_new else ""
         initial = {
             "seen": self.stands,
             "joined": settled.joined,
-            "most_a_coin": plain(settled.most_a_coin),
-            "most_a_token": plain(settled.most_a_token),
+            "most_a_coin": plain(settled.most_a_coin) or suggested,
+            "most_a_token": plain(settled.most_a_token) or suggested,
             "countries": ", ".join(settled.countries),
             "allowed": "\n".join(settled.allowed),
             "blocked": "\n".join(settled.blocked),

@@ -25,6 +25,7 @@ REWARD = Face(
                 "reason": Choice("HOLD_PERIOD", "FRAUD_REVIEW", "BUDGET", "MANUAL"),
                 "releasedBy": "Time: the hold period of the campaign ends.",
                 "until": Nullable("2026-12-07T01:47:00.123Z"),
+                "note": Nullable("The customer asked for it", shown=False),
             }
         ],
         "heldUntil": Nullable("2026-12-07T01:47:00.123Z"),
@@ -120,7 +121,9 @@ OPERATIONS = {
         "The cancelled reward", DONE, path=OF_REWARD, body={"reason": "Order returned"}
     ),
     ("PayReward", "post"): Operation("The paid reward", DONE, path=OF_REWARD, body={"payoutReference": "payout_77"}),
-    ("HoldReward", "post"): Operation("The reward, held by hand", DONE, path=OF_REWARD, body={}),
+    ("HoldReward", "post"): Operation(
+        "The reward, held by hand", DONE, path=OF_REWARD, body={"reason": "The customer asked for it"}
+    ),
     ("ReleaseReward", "post"): Operation("The reward, no longer held by hand", DONE, path=OF_REWARD, body={}),
     ("ApproveRewards", "post"): Operation("The outcome for each id", EACH, body=IDS, id="approveRewards"),
     ("CancelRewards", "post"): Operation(

@@ -134,14 +134,18 @@ class PayReward(ApiView):
         return _done(request, rewards.pay(request.app, reward_id, **asked, actor=request.api_key.pk))
 
 
+class HoldInput(Serializer):
+    reason = Text(min_length=0, max_length=500, required=False, allow_null=True)
+
+
 class HoldReward(ApiView):
     """Holds by hand; the review of fraud and the budget have holds of their own."""
 
-    serializer_class = NothingInput
+    serializer_class = HoldInput
 
     def post(self, request, reward_id):
-        NothingInput.parse(request.data)
-        return _done(request, rewards.hold(request.app, reward_id, actor=request.api_key.pk))
+        note = HoldInput.parse(request.data).get("reason") or ""
+        return _done(request, rewards.hold(request.app, reward_id, note=note, actor=request.api_key.pk))
 
 
 class ReleaseReward(ApiView):

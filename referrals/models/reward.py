@@ -64,6 +64,9 @@ class Reward(models.Model):
     holds = ArrayField(
         models.CharField(max_length=12), default=list, help_text="Reasons to hold, beside the hold period."
     )
+    hold_note = models.CharField(
+        max_length=500, blank=True, default="", db_default="", help_text="Why it was held by hand, the newest time."
+    )
     matures_at = models.DateTimeField(null=True, help_text="End of the hold period.")
     in_budget = models.BooleanField(default=True, help_text="Whether the campaign's spend counts it.")
     ledger_hold_id = models.CharField(

@@ -182,7 +182,9 @@ def test_keep_take_note_and_snooze(himal, owner, url):
     case = flagged(himal)
     owner.post(url(f"fraud/cases/{case.pk}/decide/"), {"assign": "me"})
     owner.post(url(f"fraud/cases/{case.pk}/note/"), {"note": "Asked the merchant."})
-    owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "DEVICE_SHARED", "days": "30"})
+    with CaptureQueriesContext(connection) as sent:
+        owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "DEVICE_SHARED", "days": "30"})
+    assert not [each for each in sent if "fraud_link" in each["sql"] or "fraud_decision" in each["sql"]]  # no dossier
     owner.post(url(f"fraud/cases/{case.pk}/snooze/"), {"signal": "SELF_REFERRAL_ID", "days": "30"})  # refused
     case.refresh_from_db()
     assert case.assignee == owner.user

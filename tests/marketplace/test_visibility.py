@@ -10,6 +10,7 @@ from marketplace.models import Profile
 from tests.cast import Caller, caller
 
 from .conftest import M, business, give, join, listing, redeem
+from .stalls import sells
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +150,18 @@ def test_only_businesses_that_are_there_are_allowed_or_blocked(himal, cafe):
 def test_settings_that_cannot_be_are_refused(himal, wrong):
     assert himal.patch(f"{M}/settings", wrong).status == 400
     assert himal.get(f"{M}/settings")["joined"] is True
+
+
+def test_an_amount_off_says_of_which_money(himal, cafe):
+    off = sells(cafe, currency="EUR", coinRate=0.015, discount={"type": "FIXED_AMOUNT", "value": 1.5})
+    share = sells(cafe, "Tea", discount={"type": "PERCENTAGE", "value": 20})
+    give(himal, "asha", 900)
+    shown = {
+        listing: himal.get(f"/incentives/marketplace/public/listings/{listing}")["discount"] for listing in (off, share)
+    }
+    assert shown[off] == {"type": "FIXED_AMOUNT", "value": 1.5, "currency": "EUR"}
+    assert shown[share] == {"type": "PERCENTAGE", "value": 20, "currency": None}
+    affordable = himal.get("/incentives/marketplace/verify/asha")["listings"]
+    assert {each["listingId"]: each["discount"] for each in affordable} == shown
+    code = himal.post("/incentives/marketplace/redeem", {"listingId": off, "userId": "asha"})["discountCode"]
+    assert cafe.get(f"/incentives/marketplace/verify/{code}")["listing"]["discount"] == shown[off]

@@ -100,6 +100,17 @@ def test_claimed_coins_are_there_at_once(himal):
         assert himal.post(f"/rewards/{reward_id}/claim").json == claimed.json
 
 
+def test_a_hold_by_hand_may_say_why(himal):
+    reward_id = promise(himal)
+    held = himal.post(f"/rewards/{reward_id}/hold", {"reason": "The customer asked"})["reward"]["holds"]
+    assert [(hold["reason"], hold["note"]) for hold in held] == [("MANUAL", "The customer asked")]
+    assert himal.post(f"/rewards/{reward_id}/hold")["reward"]["holds"] == held
+    assert himal.post(f"/rewards/{reward_id}/hold", {"reason": "x" * 501}).status == 400
+    assert himal.post(f"/rewards/{reward_id}/release")["reward"]["holds"] == []
+    again = himal.post(f"/rewards/{reward_id}/hold")["reward"]["holds"]
+    assert again[0]["note"] is None
+
+
 def test_while_a_conversion_is_under_review_its_reward_is_not_claimable(himal):
     campaign = himal.campaign(fulfillmentType="DISCOUNT_CODE", holdDays=7)
     made = himal.convert(himal.code(campaign, "mallory"), "mallory")  # refers herself
