@@ -73,6 +73,12 @@ class Conversion(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "-converted_at", "-id"], name="conversion_newest"),
+            # few, and looked for in lists of any length
+            models.Index(
+                fields=["app", "status", "-converted_at", "-id"],
+                name="conversion_unusual",
+                condition=Q(status__in=["FLAGGED", "REVERSED"]),
+            ),
             models.Index(fields=["app", "campaign", "referrer_id", "status"], name="conversion_of_referrer"),
             models.Index(fields=["app", "referee_id", "campaign"], name="conversion_of_referee"),
             models.Index(

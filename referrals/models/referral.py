@@ -53,6 +53,9 @@ class Referral(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"], name="referral_newest"),
+            models.Index(
+                fields=["app", "-created_at", "-id"], name="referral_flagged", condition=models.Q(is_flagged=True)
+            ),
             models.Index(fields=["app", "referrer_id", "-created_at"], name="referral_by_referrer"),
             models.Index(
                 fields=["app", "referee_id"], name="referral_by_referee", condition=models.Q(referee_id__isnull=False)

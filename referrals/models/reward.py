@@ -111,6 +111,7 @@ class Reward(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"], name="reward_newest"),
+            models.Index(fields=["app", "status", "-created_at", "-id"], name="reward_by_status"),
             models.Index(fields=["app", "user_id", "-created_at"], name="reward_of_user"),
             models.Index(fields=["app", "campaign", "user_id"], name="reward_of_campaign_user"),
             # what the sweeps look for, and what a payment has to know of its user

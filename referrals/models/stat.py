@@ -45,6 +45,7 @@ class StatDay(Counts):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "campaign_id", "asset", "day"], name="stat_day_unique")]
+        indexes = [models.Index(fields=["app", "day"], name="stat_day_of_app")]
 
 
 class CampaignTotal(Counts):
