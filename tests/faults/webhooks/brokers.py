@@ -38,6 +38,11 @@ class Broker:
     def is_up(self) -> bool:
         return True
 
+    def make_ready(self) -> None:
+        self.wake()
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
     def refuse(self) -> None:
         """Dies at once; who connects is refused."""
         self._signal(signal.SIGCONT)
@@ -175,10 +180,7 @@ class Embedded(Broker):
     def start(self) -> None:
         (self.folder / "broker" / "messages").mkdir(parents=True, exist_ok=True)
 
-    def hang(self) -> None:
-        self.refuse()
-
-    def wake(self) -> None:
+    def make_ready(self) -> None:
         self.empty()
 
     def stop(self) -> None: ...

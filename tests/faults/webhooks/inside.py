@@ -1,6 +1,6 @@
-"""The product's own code in a process of the installation: reads ``["verb", {…}]`` a line, answers one line of JSON.
+"""The product's own code in a process of the installation: reads ``["verb", {…}]`` a line, answers a line of JSON.
 
-Started by ``site.py`` once Django is set up. So tests make rows as verbs do, without their own process having two databases. ``die_after_commit`` ends it, as it should.
+Started by ``site.py`` once Django is set up. So tests make rows as verbs do, without their own process having two databases.
 """
 
 import asyncio
@@ -10,21 +10,27 @@ import random
 import signal
 import sys
 import time
+from datetime import datetime
+from uuid import uuid4
 
+import aiohttp
 from django.core.management import call_command
 from django.db import connection, transaction
 
 from incenta import events
 from incenta.accounts import create_merchant
-from incenta.accounts.models import App, Plan, User
+from incenta.accounts.models import ApiKey, App, Plan, User
 from incenta.celery import app as celery
 from incenta.database import sql
 from incenta.events import dispatch as dispatching
+from incenta.events.catalogue import EVENT_TYPES
 from incenta.ids import new_id
 from webhooks import queue
 from webhooks.fanout import fan_out
-from webhooks.models import WebhookDelivery, WebhookEndpoint
+from webhooks.models import WebhookEndpoint, WebhookReplay
+from webhooks.models import endpoint as endpoint_model
 from webhooks.pump import Pump
+from webhooks.transport import Sender
 
 
 def prepare() -> None:
@@ -33,8 +39,8 @@ def prepare() -> None:
     call_command("createcachetable", verbosity=0)
 
 
-def merchant(name: str) -> str:
-    """Answers the id of the merchant's app."""
+def merchant(name: str) -> list[str]:
+    """Answers the id of the merchant's app, and a key to its API."""
     with transaction.atomic():
         user = User.objects.create_user(f"{name}@example.com", "for-tests-only-1")
         made = create_merchant(user, name, app_name=name)
@@ -42,11 +48,13 @@ def merchant(name: str) -> str:
             name="Faults", defaults={"monthly_calls": 10**9, "calls_per_minute": 10**6}
         )
         made.save(update_fields=["plan"])
-    return App.objects.get(merchant=made, sandbox_of=None).pk
+        app = App.objects.get(merchant=made, sandbox_of=None)
+        return [app.pk, ApiKey.objects.issue(app, "faults")[1]]
 
 
 def endpoints(app: str, urls: list[str], names: list[str], **fields: object) -> list[list[str]]:
-    """Answers (id, secret) of each."""
+    """Answers (id, secret) of each. There may be more of them than an app can have: it is the pump that is looked at."""
+    endpoint_model.MOST_ENDPOINTS = 1000
     made = []
     for url in urls:
         endpoint, secret = WebhookEndpoint.objects.register(App.objects.get(pk=app), url=url, events=names)
@@ -55,20 +63,22 @@ def endpoints(app: str, urls: list[str], names: list[str], **fields: object) -> 
     return made
 
 
+NAMES = ["asha", "हिमाल", "\u2028<é>", 'a "quoted" \\ one']
+
+
 def events_of(app: str, count: int) -> list[dict]:
+    """Events that nothing else of the product follows."""
     one = App.objects.get(pk=app)
-    made = []
-    for _ in range(count):
-        reward = new_id("rew")
-        made.append(
-            events.event(
-                one,
-                "REWARD_CREATED",
-                {"rewardId": reward, "userId": random.choice(["asha", "bikram", "हिमाल"]), "amount": 5.25},
-                subject=("reward", reward),
-            )
+    marks = [new_id("rew") for _ in range(count)]
+    return [
+        events.event(
+            one,
+            "USAGE_LIMIT_EXCEEDED",
+            EVENT_TYPES["USAGE_LIMIT_EXCEEDED"].example | {"mark": mark, "name": random.choice(NAMES), "amount": 5.25},
+            subject=("app", app),
         )
-    return made
+        for mark in marks
+    ]
 
 
 def happen(app: str, count: int, is_dispatched: bool = True) -> list[str]:
@@ -142,8 +152,44 @@ def pump(**options: object) -> int:
     return asyncio.run(Pump(**{"leaves_when_idle_s": 0.3} | options).run())
 
 
-def replay(delivery: str) -> None:
-    WebhookDelivery.objects.get(pk=delivery).replay()
+def pump_with_names(port: int) -> int:
+    """A pump whose names come from the test's own server, by the resolver that it always uses."""
+
+    async def run() -> int:
+        resolver = aiohttp.AsyncResolver(nameservers=["127.0.0.1"], udp_port=port, tcp_port=port)
+        return await Pump(sender=Sender(resolver=resolver), leaves_when_idle_s=0.3).run()
+
+    return asyncio.run(run())
+
+
+def pump_with_clock(wrong_by_s: float) -> int:
+    """A pump on a machine whose clock is wrong."""
+    right = time.time
+    time.time = lambda: right() + wrong_by_s
+    try:
+        return pump()
+    finally:
+        time.time = right
+
+
+def replay_failed(endpoint: str, since: str) -> str:
+    """Answers the id of the job."""
+    job = WebhookReplay.objects.start(
+        WebhookEndpoint.objects.get(pk=endpoint), kind=WebhookReplay.Kind.RECOVER, since=datetime.fromisoformat(since)
+    )
+    return job.pk
+
+
+def time_claims(count: int) -> list[float]:
+    """Claims 256 again and again, and has all of them delivered between. Answers how long each claim took."""
+    took = []
+    for _ in range(count):
+        started = time.perf_counter()
+        jobs = queue.claim(256, uuid4())
+        took.append(time.perf_counter() - started)
+        assert jobs
+        sql.execute("UPDATE webhooks_webhookdelivery SET state = 'delivered', done_at = now() WHERE state = 'leased'")
+    return took
 
 
 def change(endpoint: str, **fields: object) -> None:
@@ -162,17 +208,11 @@ def promote(endpoint: str) -> None:
     WebhookEndpoint.objects.get(pk=endpoint).promote_secret()
 
 
-def plan(slots: int) -> list[str]:
-    """The plans of a claim's two statements."""
-    asked = ((queue._LOCK, {}), (queue._CLAIM, {"endpoints": [], "slots": slots, "lease": Pump().lease}))
-    return ["\n".join(row[0] for row in sql.rows("EXPLAIN " + text, values)) for text, values in asked]
-
-
 VERBS = {
     one.__name__: one
     for one in (
-        prepare, merchant, endpoints, happen, dispatch, mixed, die_after_commit, die_after_fan_out, ring, reap_for, pump, replay,
-        change, remove, rotate, promote, plan,
+        prepare, merchant, endpoints, happen, dispatch, mixed, die_after_commit, die_after_fan_out, ring, reap_for, pump, pump_with_names,
+        pump_with_clock, replay_failed, time_claims, change, remove, rotate, promote,
     )
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ Unlike ``manage.py up`` nothing starts anything again here: what is dead stays d
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -41,9 +42,10 @@ class Program:
     """One process of the product, with all that it starts in a group of its own."""
 
     def __init__(self, site: "Site", name: str, command: Sequence[str], environment: dict[str, str], **pipes: object):
-        self.name = name
+        self.name, self.environment = name, environment
         self.log = site.folder / "log" / f"{name}.log"
         self.log.parent.mkdir(exist_ok=True)
+        self.began_at = self.log.stat().st_size if self.log.exists() else 0
         parent = os.getpid()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -57,7 +59,8 @@ class Program:
         return self.process.poll() is None
 
     def words(self) -> str:
-        return self.log.read_text(errors="replace")
+        """Since it started: another of its name may have written before."""
+        return self.log.read_bytes()[self.began_at :].decode(errors="replace")
 
     def says(self, text: str) -> "Program":
         until(lambda: text in self.words() or not self.is_alive, f"{self.name} says {text!r}")
@@ -79,6 +82,11 @@ class Program:
 
     def ask_to_stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+
+    def peak_mb(self) -> float:
+        """The most memory that it has ever had."""
+        [line] = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        return int(line) / 1000
 
     def rss_mb(self) -> float:
         return psutil.Process(self.process.pid).memory_info().rss / 1e6
@@ -142,7 +150,7 @@ class Site:
         self.folder, self.node = folder, node
         self.cluster = Cluster(folder / "postgres")  # not a disposable one: what it has confirmed must be there
         self.programs: list[Program] = []
-        self.brokers: list[Broker] = []
+        self.brokers: dict[str, Broker] = {}
         self.known: dict[str, tuple[str, list[str]]] = {}
         """path -> (endpoint, every secret it ever had)"""
         self.inside = Inside(self, self.environment())
@@ -168,7 +176,7 @@ class Site:
             "LOG_LEVEL": "INFO",
         } | more  # fmt: skip
 
-    def start(self) -> None:
+    def start(self, name: str = "himal") -> None:
         self.cluster.ensure_running()
         self.receiver = Program(
             self, "receiver", [sys.executable, "-m", "tests.faults.webhooks.receiver", str(self.folder)],
@@ -177,10 +185,12 @@ class Site:
         self.receiver_port = int(self.receiver.process.stdout.readline())
         self.inside.start()
         self.inside.prepare()
-        self.app = self.inside.merchant(name="himal")
+        self.app, self.key = self.inside.merchant(name=name)
 
     def stop(self) -> None:
         self.stop_programs()
+        for broker in self.brokers.values():
+            broker.stop()
         for program in (self.inside.program, self.receiver):
             program.kill()
         self.cluster.stop()
@@ -189,11 +199,9 @@ class Site:
         for program in self.programs:
             program.kill()
         for other in self.others:
-            other.program.kill()
+            if other.program is not None:
+                other.program.kill()
         self.programs, self.others = [], []
-        for broker in self.brokers:
-            broker.stop()
-        self.brokers = []
 
     def fresh(self) -> None:
         for file in (self.folder / "log").iterdir():
@@ -208,12 +216,17 @@ class Site:
         os.truncate(self.folder / "truth.jsonl", 0)
 
     def broker(self, kind: type[Broker] = Embedded) -> Broker:
-        folder = self.folder / f"{kind.name}-{len(list(self.folder.glob(kind.name + '-*')))}"
-        folder.mkdir()
-        made = kind(folder)
-        self.brokers.append(made)
-        made.start()
-        return made
+        """One of each kind, started when it is first asked for, and again where a test has killed it."""
+        if kind.name not in self.brokers:
+            folder = self.folder / kind.name
+            folder.mkdir(exist_ok=True)
+            self.brokers[kind.name] = kind(folder)
+        broker = self.brokers[kind.name]
+        broker.make_ready()
+        return broker
+
+    def again(self, program: Program) -> Program:
+        return self.run(program.name, program.process.args, program.environment)
 
     def run(self, name: str, command: Sequence[str], environment: dict[str, str]) -> Program:
         program = Program(self, name, command, environment)
@@ -254,19 +267,19 @@ class Site:
 
     def another_inside(self, broker: Broker | None = None, **environment: str) -> Inside:
         made = Inside(self, self.environment(broker, **environment))
-        made.start()
         self.others.append(made)
+        made.start()
         return made
 
     # --- the merchant's side -------------------------------------------------------------------------------------------
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.receiver_port}{path}"
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.receiver_port}{path}"
 
-    def endpoints(self, count: int = 1, prefix: str = "/hooks", **fields: object) -> list[str]:
+    def endpoints(self, count: int = 1, prefix: str = "/hooks", host: str = "127.0.0.1", **fields: object) -> list[str]:
         """Endpoints at ``/hooks0``, ``/hooks1``, … Answers their ids."""
         paths = [f"{prefix}{place}" for place in range(count)]
         made = self.inside.endpoints(
-            app=self.app, urls=[self.url(path) for path in paths], names=["*"], **({"timeout_s": 5} | fields)
+            app=self.app, urls=[self.url(path, host) for path in paths], names=["*"], **({"timeout_s": 5} | fields)
         )
         for path, (endpoint, secret) in zip(paths, made, strict=True):
             self.known[path] = (endpoint, [secret])
@@ -316,6 +329,9 @@ class Site:
                 pass
             return cursor.fetchall() if cursor.description else []
 
+    def deliveries(self, condition: str, *params: object) -> int:
+        return self.rows(f"SELECT count(*) FROM webhooks_webhookdelivery WHERE {condition}", *params)[0][0]
+
     def states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, count(*) FROM webhooks_webhookdelivery GROUP BY state"))
 
@@ -328,7 +344,8 @@ class Site:
         until(lambda: self.rows(asked) == [(False,)], "nothing is pending", seconds)
 
     def make_due(self) -> int:
-        """Moves the schedule instead of waiting for it."""
+        """Moves the schedule and the breakers' windows instead of waiting for them. Answers how many deliveries it moved."""
+        self.rows("UPDATE webhooks_endpointhealth SET open_until = clock_timestamp() WHERE open_until IS NOT NULL")
         return len(
             self.rows(
                 "UPDATE webhooks_webhookdelivery SET next_at = clock_timestamp() WHERE state = 'pending' "

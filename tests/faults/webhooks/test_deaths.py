@@ -54,3 +54,26 @@ def test_a_connection_is_cut_while_results_are_recorded(site):
 
     assert cut > 0
     site.check(events)
+
+
+def test_two_pumps_and_a_reaper_race_for_ten_thousand(site):
+    """Row 7: each once, and no endpoint ever has more on its way than its cap."""
+    site.endpoints(20, max_concurrency=8)
+    events = site.happen(500)
+    reaper = site.another_inside()
+    site.pump(name="one")
+    site.pump(name="two")
+    reaper.tell("reap_for", seconds=5)
+    most = 0
+    asked = (
+        "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM webhooks_webhookdelivery WHERE state = 'leased' "
+        "GROUP BY endpoint_id) AS busy"
+    )
+    while site.states().keys() != {"delivered"}:
+        most = max(most, site.rows(asked)[0][0])
+
+    assert reaper.hear() == 0
+    found = site.check(events, duplicates=0)
+    assert found["requests"] == 10_000
+    assert 0 < most <= 8
+    assert max(one.busy for one in site.heard()) <= 8
