@@ -484,7 +484,7 @@ def test_lists_cost_the_same_at_ten_rows_and_at_a_hundred(himal, route):
 
     def shown(least: int):
         """The list, once it shows so many rows: the feed waits for transactions that are open elsewhere in the cluster."""
-        for _ in range(200):
+        for _ in range(1200):
             if len(rows(answer := himal.get(path))) >= least:
                 break
             time.sleep(0.05)

@@ -149,7 +149,7 @@ def test_a_backfill_is_watched_while_it_goes_on(visit, himal):
     assert owner.violations() == []
     backfilling.run_all()
     connection.close()
-    expect(owner.page.get_by_text("given to 3 users")).to_be_visible(timeout=10_000)
+    expect(owner.page.get_by_text("given to 3 users")).to_be_visible()
     owner.look()
 
 

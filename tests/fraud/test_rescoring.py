@@ -364,7 +364,7 @@ def test_a_worker_that_is_killed_leaves_no_half_decision(shop):
         worker.kill()
         worker.wait()
         worker.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while sum(status == "FLAGGED" for status in statuses(shop).values()) < 6 and time.monotonic() < deadline:
         look(shop)
     assert set(statuses(shop).values()) == {"FLAGGED"}

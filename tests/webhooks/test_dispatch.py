@@ -109,7 +109,7 @@ def hung_broker() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def wait_until(probe, seconds=10):
+def wait_until(probe, seconds=60):
     end = time.monotonic() + seconds
     while not probe() and time.monotonic() < end:
         time.sleep(0.02)
@@ -126,7 +126,7 @@ def test_a_hung_broker_holds_up_nobody_and_is_counted(hung_broker, broker):
     for _ in range(1000):
         bell.ring()
 
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 4, "one that waited for the broker would have waited that long for each ring"
     wait_until(lambda: bell.errors >= 1)
     assert bell.published == 0
 
