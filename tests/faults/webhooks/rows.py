@@ -115,22 +115,30 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
         "endpoints are moved, paused, deleted while their deliveries are out",
         (
             HERE + "test_changes.py::test_endpoints_are_moved_paused_and_deleted_while_their_deliveries_are_out",
-            ROOM + "test_pump.py::test_an_endpoint_deleted_while_its_request_is_out_upsets_nobody",
+            ROOM + "test_moving.py::test_what_is_claimed_when_the_url_changes_goes_to_the_new_one_only",
+            ROOM + "test_moving.py::test_what_is_claimed_when_it_is_paused_is_held",
+            ROOM + "test_moving.py::test_what_is_claimed_when_it_is_deleted_is_not_sent",
         ),
     ),
     19: (
         "a receiver fails for long, then recovers: the breaker",
-        (HERE + "test_receivers.py::test_a_breaker_asks_once_a_window_and_uses_up_no_retries",),
+        (
+            HERE + "test_receivers.py::test_a_breaker_asks_once_a_window_and_uses_up_no_retries",
+            ROOM + "test_breaker.py::test_pumps_that_race_for_the_probe_send_one",
+        ),
     ),
     20: (
         "a replay of 10,000 is killed half-way under live traffic",
-        (HERE + "test_volume.py::test_a_replay_of_ten_thousand_is_killed_half_way",),
+        (
+            HERE + "test_volume.py::test_a_replay_of_ten_thousand_is_killed_half_way",
+            ROOM + "test_replays.py::test_a_step_that_is_killed_is_done_anew",
+        ),
     ),
     21: (
         "1,000,000 finished rows and 200,000 due",
         (
             HERE + "test_volume.py::test_a_claim_out_of_a_million_old_rows",
-            ROOM + "test_pump.py::test_a_claim_is_served_by_the_indexes",
+            ROOM + "test_claim.py::test_nothing_that_is_asked_every_moment_reads_the_finished_past",
         ),
     ),
     22: (
@@ -150,7 +158,10 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     24: (
         "the disk is full, or statements time out, while results are recorded",
-        (HERE + "test_volume.py::test_results_that_cannot_be_recorded_stop_the_sending",),
+        (
+            HERE + "test_volume.py::test_results_that_cannot_be_recorded_stop_the_sending",
+            ROOM + "test_moving.py::test_while_results_are_not_taken_nothing_is_sent",
+        ),
     ),
 }
 """Number -> (the fault, the tests)."""
