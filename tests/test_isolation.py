@@ -102,6 +102,8 @@ BODIES: dict[str, Body | None] = {
     "POST fraud/rule-sets/<str:rule_set_id>/retire": lambda names: {},
     "POST fraud/backtests": lambda names: {"ruleSetId": names["rule_set_id"]},
     "PATCH fraud/settings": NAMES_NOTHING,
+    "POST test-clock": NAMES_NOTHING,
+    "POST test-clock/advance": NAMES_NOTHING,
     "POST webhooks": NAMES_NOTHING,
     "PATCH webhooks/<str:webhook_id>": lambda names: {"url": "https://mallory.example/hooks"},
     "POST webhooks/deliveries/<str:delivery_id>/replay": lambda names: {},
@@ -311,6 +313,7 @@ KEYED_BY_THE_APP = {
     "incentives/marketplace/settings",
     "fraud/settings",
     "fraud/signals",
+    "test-clock",
 }
 """GETs without any parameter: what they answer is asked in the test of markers."""
 
