@@ -27,9 +27,10 @@ app.conf.update(
     task_default_queue="incenta",
     task_queues=[Queue(name) for name in QUEUES],
     task_routes={
-        # mails and the purge may take minutes, and would hold the drains up
+        # mails and the purge may take minutes, and would hold the drains up; a drain would hold the replays up
         "webhooks.health": {"queue": "incenta"},
         "webhooks.purge": {"queue": "incenta"},
+        "webhooks.run_replays": {"queue": "incenta"},
         "webhooks.*": {"queue": "webhooks"},
     },
     task_ignore_result=True,

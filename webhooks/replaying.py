@@ -36,8 +36,8 @@ def run() -> int:
     for job_id, endpoint_id in running.order_by("created_at").values_list("pk", "endpoint_id"):
         with transaction.atomic():
             # the endpoint first: no two jobs of one endpoint make deliveries at once, so neither repeats the other's
-            endpoint = WebhookEndpoint.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=endpoint_id)
-            if not endpoint.exists():
+            endpoints = WebhookEndpoint.objects.select_for_update(no_key=True, skip_locked=True)
+            if not list(endpoints.filter(pk=endpoint_id)):
                 continue
             job = WebhookReplay.objects.select_for_update(skip_locked=True).filter(
                 pk=job_id, state=WebhookReplay.State.RUNNING
