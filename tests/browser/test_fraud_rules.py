@@ -1,4 +1,4 @@
-"""Fraud's rules and lists in a real browser: every page in four looks, and a draft that is tried, activated and rolled back."""
+"""Fraud's rules and lists in a real browser: every page in its looks, and a draft that is tried, activated and rolled back."""
 
 import pytest
 from playwright.sync_api import expect
