@@ -124,25 +124,28 @@ _LOCK = " UNION ALL ".join(
 )
 
 # A statement of its own: what is leased must be counted in a snapshot taken after the lock. Who has least on its way comes
-# first, so that receivers that hang, before anybody knows it, hold no more slots each than those that answer.
+# first, so that receivers that hang, before anybody knows it, hold no more slots each than those that answer. What is replayed
+# stands back like a retry: what happens now goes first. (A replay has at most 500 deliveries waiting to be stepped over.)
 _DUE = """SELECT d.id, d.next_at, {retry} AS is_retry FROM webhooks_webhookdelivery AS d
       WHERE d.endpoint_id = room.id AND d.state = 'pending' AND {condition} AND d.next_at <= statement_timestamp()
       ORDER BY d.next_at LIMIT greatest(room.free, 0)"""
 _CLAIM = f"""
 WITH room AS (
   SELECT e.id, e.url, e.timeout_s, x.leased, h.lane = 'suspect' OR h.breaker <> 'closed' AS is_suspect,
-    CASE WHEN h.lane = 'suspect' OR h.breaker <> 'closed' THEN 1 ELSE least(e.max_concurrency, h.effective_cap) END - x.leased AS free
+    -- twice an equal share is looked at, not all that there is room for: most of that would be looked at in vain
+    least(CASE WHEN h.lane = 'suspect' OR h.breaker <> 'closed' THEN 1 ELSE least(e.max_concurrency, h.effective_cap) END - x.leased,
+      1 + 2 * %(slots)s::int / cardinality(%(endpoints)s::text[])) AS free
   FROM webhooks_webhookendpoint AS e JOIN webhooks_endpointhealth AS h ON h.endpoint_id = e.id
   CROSS JOIN LATERAL (SELECT count(*)::int AS leased FROM webhooks_webhookdelivery AS d
     WHERE d.endpoint_id = e.id AND d.state = 'leased') AS x
-  WHERE e.id = ANY(%(endpoints)s) AND e.is_active
+  WHERE e.id = ANY(%(endpoints)s::text[]) AND e.is_active
 ), candidate AS (
   SELECT d.id, room.url, room.timeout_s, room.is_suspect, d.is_retry, d.next_at,
     room.leased + row_number() OVER (PARTITION BY room.id ORDER BY d.is_retry, d.next_at) AS place
   FROM room CROSS JOIN LATERAL (
-    SELECT * FROM ({_DUE.format(retry="FALSE", condition="d.failures = 0")}) AS first
+    SELECT * FROM ({_DUE.format(retry="FALSE", condition="d.failures = 0 AND d.trigger <> 'replay'")}) AS first
     UNION ALL
-    SELECT * FROM ({_DUE.format(retry="TRUE", condition="d.failures > 0")}) AS retries
+    SELECT * FROM ({_DUE.format(retry="TRUE", condition="(d.failures > 0 OR d.trigger = 'replay')")}) AS retries
     LIMIT greatest(room.free, 0)) AS d
 ), chosen AS (
   SELECT id, url, timeout_s, is_suspect FROM (

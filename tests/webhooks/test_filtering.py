@@ -3,7 +3,7 @@
 import operator
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from incenta.events.catalogue import EVENT_TYPES
@@ -76,6 +76,7 @@ scalar = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["a", 
 names = st.sampled_from(["a", "b", "c", "d.e"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first example's, on a busy machine
 @given(st.dictionaries(names, scalar, max_size=4), st.dictionaries(st.sampled_from("abc"), scalar, max_size=3), scalar)
 def test_all_conditions_hold_each_by_itself(payload_filter, data, inner):
     data["d"] = {"e": inner}

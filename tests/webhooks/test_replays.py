@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connections, transaction
@@ -10,7 +11,7 @@ from django.utils import timezone
 from incenta import clock, events
 from incenta.events.models import Event, StuckEvent
 from tests.cast import at_once
-from webhooks import replaying
+from webhooks import queue, replaying
 from webhooks.models import State, WebhookDelivery, WebhookEndpoint, WebhookReplay
 from webhooks.models.replay import REACH
 
@@ -130,7 +131,7 @@ def test_an_event_that_is_being_fanned_out_is_waited_for(shop, himal, receiver):
 
 
 def test_what_fan_out_stumbles_over_is_not_waited_for(shop, himal):
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     [stuck] = happen(shop)
     StuckEvent.objects.create(event_id=stuck, failures=3, next_at=timezone.now() + timedelta(hours=1))
 
@@ -141,7 +142,7 @@ def test_a_late_commit_is_not_passed_over(shop, himal):
     """The first to write commits last, when the job has passed its place: fan-out tells the endpoint of it."""
     happen(shop)
     dispatch()
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     wrote, may_commit = threading.Event(), threading.Event()
 
     def slow():
@@ -172,7 +173,7 @@ def test_the_filter_and_the_version_hold_for_what_was_missing(shop, himal):
     [large] = happen(shop, data={"rewardId": "rew_2", "amount": 50})
     dispatch()
     endpoint, _ = WebhookEndpoint.objects.register(
-        shop, url="http://127.0.0.1:9/", events=["*"], payload_filter={"amount": {"gte": 10}}
+        shop, url="http://127.0.0.1:9009/", events=["*"], payload_filter={"amount": {"gte": 10}}
     )
 
     assert himal.post(f"/webhooks/{endpoint.pk}/replay-missing", since())["queued"] == 1
@@ -186,7 +187,7 @@ def test_the_window_is_kept(shop, himal, narrow):
     dispatch()
     for n, id in enumerate(ids):
         Event.objects.filter(pk=id).update(recorded_at=timezone.now() - timedelta(hours=30 - 3 * n))
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     middle = timezone.now() - timedelta(hours=30 - 3 * 4 + 1)
     window = {
         "since": {"since": clock.iso(middle)},
@@ -227,7 +228,7 @@ def test_a_job_makes_no_more_than_a_few_ahead_and_each_once(shop, himal, in_step
     ids = happen(shop, count=35)
     if verb == "replay-missing":
         dispatch()
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     dispatch()
     WebhookDelivery.objects.update(state=State.FAILED)
     job = himal.post(f"/webhooks/{endpoint.pk}/{verb}", since())
@@ -246,7 +247,7 @@ def test_a_job_makes_no_more_than_a_few_ahead_and_each_once(shop, himal, in_step
 
 def test_a_step_that_is_killed_is_done_anew(shop, himal, in_steps):
     """A step is one transaction: what a dying worker did of it is gone with it."""
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     happen(shop, count=25)
     dispatch()
     WebhookDelivery.objects.update(state=State.FAILED)
@@ -262,7 +263,7 @@ def test_a_step_that_is_killed_is_done_anew(shop, himal, in_steps):
 
 
 def test_the_same_job_twice_is_one_and_five_run_at_most(shop, himal, in_steps):
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     happen(shop, count=90)
     dispatch()
     WebhookDelivery.objects.update(state=State.FAILED)
@@ -290,7 +291,7 @@ def test_thirty_requests_at_once_send_each_message_once(failed, himal):
 
 
 def test_a_cancelled_job_takes_back_what_nobody_was_asked_for(shop, himal, in_steps):
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     happen(shop, count=25)
     dispatch()
     WebhookDelivery.objects.update(state=State.FAILED)
@@ -306,7 +307,7 @@ def test_a_cancelled_job_takes_back_what_nobody_was_asked_for(shop, himal, in_st
 
 
 def test_a_job_of_an_endpoint_that_is_paused_waits_and_of_one_that_is_deleted_ends(shop, himal, in_steps):
-    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9/")
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/")
     happen(shop, count=25)
     dispatch()
     WebhookDelivery.objects.update(state=State.FAILED)
@@ -322,3 +323,16 @@ def test_a_job_of_an_endpoint_that_is_paused_waits_and_of_one_that_is_deleted_en
     assert replaying.run() == 0
     assert WebhookReplay.objects.get(pk=job["id"]).state == WebhookReplay.State.CANCELLED
     assert himal.get(f"/webhooks/replays/{job['id']}").status == 404
+
+
+def test_what_happens_now_goes_before_what_is_replayed(shop, himal):
+    endpoint, _ = endpoint_of(shop, "http://127.0.0.1:9009/", max_concurrency=3)
+    old = happen(shop, count=20)
+    dispatch()
+    WebhookDelivery.objects.update(state=State.FAILED)
+    assert himal.post(f"/webhooks/{endpoint.pk}/recover", since())["queued"] == 20
+    live = happen(shop, count=2)
+    dispatch()
+
+    jobs = queue.claim(100, uuid4())
+    assert sorted(job.message_id for job in jobs) == sorted([*live, old[0]])
