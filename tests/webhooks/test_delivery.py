@@ -393,22 +393,6 @@ def test_replaying_one_that_waits_sends_it_now_and_not_twice(shop, receiver):
     assert WebhookDelivery.objects.get().state == State.DELIVERED
 
 
-def test_replaying_since_a_time_sends_the_failed_ones_once(shop, receiver):
-    endpoint, _ = endpoint_of(shop, receiver.url())
-    before = timezone.now() - timedelta(minutes=1)
-    happen(shop, count=4)
-    dispatch()
-    failed = list(WebhookDelivery.objects.order_by("id")[:3].values_list("pk", flat=True))
-    WebhookDelivery.objects.filter(pk__in=failed).update(state=State.FAILED)
-    pump()
-    assert WebhookDelivery.objects.replay_since(endpoint, since=before) == 3
-    assert WebhookDelivery.objects.replay_since(endpoint, since=before) == 0, "they are on their way"
-    pump()
-    assert WebhookDelivery.objects.replay_since(endpoint, since=before) == 0, "they have arrived"
-    assert WebhookDelivery.objects.replay_since(endpoint, since=timezone.now(), state=State.DELIVERED) == 0
-    assert len({request.id for request in receiver.received}) == len(receiver.received) == 4
-
-
 def test_a_test_goes_through_the_real_pipeline_and_is_not_retried(shop, receiver):
     endpoint, secret = endpoint_of(shop, receiver.url(), ["REFERRAL_CREATED"])
     receiver.answer = lambda request: 500
