@@ -1,5 +1,6 @@
 """What every test may use. The database is real PostgreSQL (see tests/settings.py); nothing of ours is mocked."""
 
+import gc
 import socket
 import sys
 
@@ -10,6 +11,13 @@ from django.db import connection
 from tests import template_database
 
 pytest_plugins = ["tests.needs", "tests.cast", "tests.emptying"]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded by now stays to the end: the collector need not walk it again and again (a sixth of the time)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
