@@ -90,7 +90,9 @@ class _MutedThen:
 
 def retry(kept: Kept, facts: Facts, weights: Weights, thresholds: Thresholds) -> tuple[Assessment, Action]:
     """What these weights make of a score's values."""
-    stages = (rules.REQUEST,) if kept.stage == Stage.REQUEST else (rules.REQUEST, rules.LATER)
+    # points are judged by what a later look found, also in the request that spends them
+    is_first = kept.stage == Stage.REQUEST and kept.subject_type not in OF_COINS
+    stages = (rules.REQUEST,) if is_first else (rules.REQUEST, rules.LATER)
     assessment = judge(
         facts, weights, said=kept.said, muted=_MutedThen(kept.reasons), stages=stages, is_degraded=kept.is_degraded
     )

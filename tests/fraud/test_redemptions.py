@@ -5,8 +5,11 @@ import pytest
 from fraud import deciding, lists, undoing
 from fraud.models import Case, Flag, KeyKind, Link, Score
 from fraud.settings import revise
+from fraud.tally import Kept, retry, thresholds_of
+from fraud.weights import built_in
 from incentives import farming, ledger
 from incentives.models import ItemRedemption
+from tests.cast import at_once
 from tests.fraud.test_coins import NOON, farm
 from tests.incentives.game import action, did, sound, standing
 
@@ -125,6 +128,14 @@ def test_below_the_threshold_it_has_a_score_and_goes_on(shop):
     assert (mug.is_held, mug.risk_score) == (False, 30)
     later = redeems(shop, "sock1", shop.voucher)
     assert (later["status"], later["riskScore"], later["holdReasons"]) == ("FULFILLED", 30, [])
+    # a backtest judges them as they were judged
+    for score in Score.objects.filter(app=shop.app, subject_type="REDEMPTION"):
+        kept = Kept(
+            score.subject_type, score.subject_id, None, score.stage, score.score, score.action, score.reasons, score.features,
+            False, score.at,
+        )  # fmt: skip
+        again, action = retry(kept, kept.facts, built_in(), thresholds_of([kept], 40))
+        assert (again.score, action) == (30, score.action)
 
 
 def test_an_event_has_the_score_of_the_pattern_that_it_is_part_of(shop):
@@ -139,3 +150,27 @@ def test_an_event_has_the_score_of_the_pattern_that_it_is_part_of(shop):
     listed = shop.get("/incentives/events?userId=mallory")["events"]
     assert {each["riskScore"] for each in listed} == {45}
     assert {each["riskScore"] for each in shop.get("/incentives/events?userId=asha")["events"]} == {None}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_decided_and_cancelled_at_once_its_coins_go_back_once(shop):
+    gives(shop, "mallory")
+    lists.add(shop.app, "DENY", "USER", "mallory", actor="asha")
+    for _ in range(3):
+        held = redeems(shop, "mallory", shop.mug)["redemptionId"]
+        case = Case.objects.exclude(status="CLOSED").get(app=shop.app)
+
+        def act(place: int, case=case, held=held):
+            if place % 2:
+                return shop.patch(f"/incentives/redemptions/{held}", {"status": "CANCELLED"})
+            verdict = "REJECT" if place % 4 else "APPROVE"
+            return shop.post(f"/fraud/cases/{case.pk}/decide", {"verdict": verdict, "note": "Known to us"})
+
+        answers = at_once(8, act)
+        assert {answer.status for answer in answers} <= {200, 409}, answers
+        row = ItemRedemption.objects.get(pk=held)
+        assert (row.status, shop.app.wallets.get(user_id="mallory").coins) == ("CANCELLED", 100)
+        case.refresh_from_db()
+        assert case.outcome in ("APPROVED", "REJECTED", "MOOT")
+    assert shop.get(f"/incentives/catalog/{shop.mug}")["inventory"] == 5
+    sound(shop)
