@@ -81,20 +81,26 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def unsaved(app: App, values: dict) -> Campaign:
+    """The campaign that ``create`` would make of these fields, not written. Raises ``InvalidInput`` as it does."""
+    now = clock.now(app)
+    campaign = Campaign(app=app, currency=values.get("currency") or app.currency, created_at=now, updated_at=now)
+    _take(campaign, values)
+    _check(campaign)
+    return campaign
+
+
 def create(app: App, values: dict, *, actor: str = "") -> Campaign:
     """A new campaign from fields in the model's spelling; amounts are decimals in major units.
 
     Raises ``InvalidInput`` naming each field as the API spells it.
     """
-    now = clock.now(app)
-    campaign = Campaign(app=app, currency=values.get("currency") or app.currency, created_at=now, updated_at=now)
-    _take(campaign, values)
-    _check(campaign)
+    campaign = unsaved(app, values)
     with transaction_joined():
         campaign.save(force_insert=True)
         if campaign.budget is not None:
             CampaignSpend.objects.create(campaign=campaign, app=app)
-        _keep_version(campaign, {}, actor, now)
+        _keep_version(campaign, {}, actor, campaign.created_at)
     return campaign
 
 

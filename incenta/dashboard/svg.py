@@ -51,3 +51,24 @@ def funnel(steps: list[tuple[str, int]], width: int = 640, height: int = 150) ->
         lines,
     )
     return format_html('{}<ol class="i-steps">{}</ol>', drawn, listed)
+
+
+def bars(values: list[tuple[str, int]], label: str) -> SafeString:
+    """One bar a value, as high as it is of the highest; ``values`` are ``(what it is of, count)``, oldest first."""
+    most = max((count for _, count in values), default=0)
+    drawn = format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="8" height="{}"><title>{}: {}</title></rect>',
+        (
+            (place * 10 + 1, f"{100 - tall:.1f}", f"{tall:.1f}", name, f"{count:,}")
+            for place, (name, count) in enumerate(values)
+            for tall in [max(100 * count / most, 3) if count else 0.5]
+        ),
+    )
+    told = f"{label}: {sum(count for _, count in values):,} in all, at most {most:,}" if values else label
+    return format_html(
+        '<svg class="i-bars" viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        len(values) * 10,
+        told,
+        drawn,
+    )

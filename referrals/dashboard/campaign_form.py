@@ -187,9 +187,14 @@ class CampaignForm(forms.Form):
             rows = [
                 {"min": tier["minConversions"], "value": tier["rewardValue"], "cap": tier.get("rewardCap", "")}
                 for tier in kept
-            ]
+            ] or self._tiers_begun()
             rows += [{"min": "", "value": "", "cap": ""}] * (max(TIER_ROWS, len(rows) + 1) - len(rows))
         return [{"number": number, **row} for number, row in enumerate(rows, start=1)]
+
+    def _tiers_begun(self) -> list[dict]:
+        """The tiers that a template begins with: ``0:5,5:8``."""
+        pairs = [pair.split(":") for pair in self.initial.get("tiers", "").split(",") if pair]
+        return [{"min": least, "value": value, "cap": ""} for least, value in pairs]
 
     def _tiers(self) -> list[dict]:
         tiers = []

@@ -1,13 +1,14 @@
 """Campaigns: listed, made, looked at, changed, paused."""
 
+from zoneinfo import ZoneInfo
+
 import django_filters
-from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from incenta import clock, money
@@ -21,8 +22,11 @@ from referrals.models.campaign import CampaignStatus, ReferralType
 from referrals.models.reward import RewardStatus
 
 from .campaign_form import CampaignForm
+from .estimate import estimate, usual_order
 from .funnel import funnel_of
 from .sentences import asset_of, reward_in_short, sentences
+from .series import RANGES, days_of, top_referrers
+from .templates import TEMPLATES
 
 SUMMED = ("clicks", "conversions", "referrals")
 
@@ -93,7 +97,7 @@ class Campaigns(ListPage):
         return records
 
     def more_context(self, page, **kwargs) -> dict:
-        return {"may_edit": may(self.request, "campaigns.edit")}
+        return {"may_edit": may(self.request, "campaigns.edit"), "templates": list(TEMPLATES.values())}
 
 
 def _summed(app, name: str):
@@ -130,21 +134,33 @@ class CampaignPage(AppPage):
 
 
 class CampaignDetail(CampaignPage):
+    """``?range=30|90`` days of the pictures."""
+
     template_name = "campaigns/detail.html"
 
     def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
-        campaign = self.campaign(campaign_id)
-        figures = stats.of_campaigns(request.app, [campaign.pk])[campaign.pk]
+        app, campaign = request.app, self.campaign(campaign_id)
+        figures = stats.of_campaigns(app, [campaign.pk])[campaign.pk]
+        asked = request.GET.get("range", "")
+        span = int(asked) if asked in map(str, RANGES) else RANGES[0]
+        days = days_of(app, campaign.pk, span, clock.now(app).astimezone(ZoneInfo(app.timezone)).date())
         return self.about(
             campaign,
             figures=figures,
             rewards=[(asset, minor) for asset, minor in sorted(figures["rewards"].items())] or [(campaign.asset, 0)],
-            held=held(request.app, campaign),
+            held=held(app, campaign),
             spent=campaign.spend.promised_minor if campaign.budget is not None and hasattr(campaign, "spend") else None,
             sentences=sentences(campaign),
             facts=facts(campaign),
-            funnel=funnel_of(request.app, campaign.pk, figures["referrals"]),
-            api_url=settings.BASE_URL,
+            funnel=funnel_of(app, campaign.pk, figures["referrals"]),
+            ranges=[(each, f"{each} days") for each in RANGES],
+            span=span,
+            first_day=days[0][0],
+            charts=[
+                ("Clicks a day", [(day.isoformat(), clicks) for day, clicks, _ in days]),
+                ("Conversions a day", [(day.isoformat(), conversions) for day, _, conversions in days]),
+            ],
+            top=top_referrers(app, campaign.pk, figures["conversions"]),
         )
 
 
@@ -186,16 +202,48 @@ def _days(count: int | None) -> str | None:
     return None if count is None else f"{count} day{'s' if count != 1 else ''}"
 
 
-class NewCampaign(AppPage):
+class CampaignFormPage(CampaignPage):
+    """A campaign's form. POST with ``preview`` saves nothing and answers what the campaign would do."""
+
     permission = "campaigns.edit"
-    section = "campaigns"
     template_name = "campaigns/form.html"
 
+    def foreseen(self, form: CampaignForm) -> HttpResponse:
+        """What the form's campaign would do, told beside it; a fragment where only that is asked for."""
+        context = {"form": form, "campaign": form.campaign}
+        if form.is_valid():
+            try:
+                unsaved = campaigns.unsaved(self.request.app, form.values)
+                context |= {
+                    "estimate": estimate(unsaved, usual_order(self.request.app, unsaved.currency)),
+                    "sentences": sentences(unsaved),
+                }
+            except InvalidInput as error:
+                form.refuse_domain(error)
+        if self.request.htmx:
+            return self.page(context, template=f"{self.template_name}#foreseen")
+        return self.page(context, status=200 if "estimate" in context else 422)
+
+
+def named(request: HttpRequest) -> QueryDict:
+    """What was typed. A campaign that is only looked at while somebody types needs no name yet."""
+    told = request.POST.copy()
+    if request.htmx and not told.get("name", "").strip():
+        told["name"] = "New campaign"
+    return told
+
+
+class NewCampaign(CampaignFormPage):
+    """``?template=`` begins with one of ``TEMPLATES``."""
+
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.page({"form": CampaignForm(app=request.app)})
+        template = TEMPLATES.get(request.GET.get("template", ""))
+        return self.page({"form": CampaignForm(app=request.app, initial=dict(template.initial) if template else {})})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = CampaignForm(request.POST, app=request.app)
+        form = CampaignForm(named(request), app=request.app)
+        if request.POST.get("preview"):
+            return self.foreseen(form)
         if form.is_valid():
             status = CampaignStatus.DRAFT if request.POST.get("status") == "DRAFT" else CampaignStatus.ACTIVE
             try:
@@ -211,10 +259,7 @@ class NewCampaign(AppPage):
         return self.page({"form": form}, status=422)
 
 
-class EditCampaign(CampaignPage):
-    permission = "campaigns.edit"
-    template_name = "campaigns/form.html"
-
+class EditCampaign(CampaignFormPage):
     def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         campaign = self.campaign(campaign_id)
         return self.about(campaign, form=CampaignForm(campaign=campaign))
@@ -222,6 +267,8 @@ class EditCampaign(CampaignPage):
     def post(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         campaign = self.campaign(campaign_id)
         form = CampaignForm(request.POST, campaign=campaign)
+        if request.POST.get("preview"):
+            return self.foreseen(form)
         if form.is_valid():
             try:
                 with transaction.atomic():
@@ -270,4 +317,4 @@ class Versions(CampaignPage):
         names = actors(request, {version.actor for version in newest})
         for version in newest:
             version.by = names.get(version.actor, "")
-        return self.about(campaign, versions=newest)
+        return self.about(campaign, versions=newest, sentences=sentences(campaign))

@@ -164,7 +164,7 @@ def steps(request: HttpRequest) -> list[Step]:
     def url(name: str, *args: str) -> str:
         return reverse(f"dashboard:{name}", args=[app.pk, *args])
 
-    try_it = f"{url('campaign', campaign.pk)}#try-referral" if campaign else url("campaigns")
+    try_it = url("try_campaign", campaign.pk) if campaign else url("campaigns")
     return [
         Step("Make a campaign: who is rewarded, how much, until when", url("campaigns"), campaign is not None),
         Step("Let somebody share: ask for a code", try_it, app.referrals.exists()),

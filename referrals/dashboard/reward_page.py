@@ -100,8 +100,11 @@ class RewardAction(Action):
     def back(self, reward_id: str) -> str:
         return self.url("reward", reward_id)
 
-    def told(self, field: str, longest: int) -> str:
-        """What was typed beside the button. Raises ``InvalidInput`` where it is too long."""
+    def told(self, reward_id: str, field: str, longest: int) -> str:
+        """What was typed beside the button. Raises ``NotFound`` before anything is said of it, ``InvalidInput`` where it is
+        too long."""
+        if not self.request.app.rewards.filter(pk=reward_id).exists():
+            raise not_found()
         text = self.request.POST.get(field, "").strip()
         if len(text) > longest:
             raise InvalidInput({field: [f"At most {longest} characters."]}, f"At most {longest} characters.")
@@ -119,7 +122,7 @@ class PayReward(RewardAction):
     permission = "rewards.pay"
 
     def act(self, reward_id: str) -> str:
-        reference = self.told("reference", 255) or None
+        reference = self.told(reward_id, "reference", 255) or None
         reward = rewards.pay(self.request.app, reward_id, payout_reference=reference, actor=actor_of(self.request))
         told = f"{money.display(reward.worth_minor, reward.asset)} of {reward.user_id} is marked as paid."
         if reward.netted_minor:
@@ -130,8 +133,8 @@ class PayReward(RewardAction):
 
 class CancelReward(RewardAction):
     def act(self, reward_id: str) -> str:
-        reason = self.told("reason", 500)
-        if not reason and self.request.app.rewards.filter(pk=reward_id).exists():
+        reason = self.told(reward_id, "reason", 500)
+        if not reason:
             raise InvalidInput({"reason": ["Say why: people ask."]}, "Say why: people ask.")
         reward = rewards.cancel(self.request.app, reward_id, reason=reason, actor=actor_of(self.request))
         return f"{money.display(reward.amount_minor, reward.asset)} of {reward.user_id} is cancelled."
@@ -139,7 +142,7 @@ class CancelReward(RewardAction):
 
 class HoldReward(RewardAction):
     def act(self, reward_id: str) -> str:
-        note = self.told("reason", 500)
+        note = self.told(reward_id, "reason", 500)
         reward = rewards.hold(self.request.app, reward_id, note=note, actor=actor_of(self.request))
         return (
             f"{money.display(reward.worth_minor, reward.asset)} of {reward.user_id} is held until somebody releases it."

@@ -4,6 +4,7 @@ from django.urls import path
 
 from referrals.models.campaign import CampaignStatus
 
+from .campaign_tabs import Activity, CodeSettings
 from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, SetStatus, Versions
 from .conversions import ConversionPage, Conversions, ReverseConversion
 from .fraud_samples import MakeSamples
@@ -11,6 +12,7 @@ from .referrals import CampaignReferrals, FlagReferral, ReferralPage, Referrals
 from .reward_batches import RewardBatch
 from .reward_page import ApproveReward, CancelReward, HoldReward, PayReward, ReleaseReward, RewardPage
 from .rewards import Rewards
+from .try_it import TryCampaign
 
 urlpatterns = [
     path("campaigns/", Campaigns.as_view(), name="campaigns"),
@@ -20,6 +22,9 @@ urlpatterns = [
     path("campaigns/<str:campaign_id>/pause/", SetStatus.as_view(status=CampaignStatus.PAUSED), name="pause_campaign"),
     path("campaigns/<str:campaign_id>/start/", SetStatus.as_view(status=CampaignStatus.ACTIVE), name="start_campaign"),
     path("campaigns/<str:campaign_id>/versions/", Versions.as_view(), name="campaign_versions"),
+    path("campaigns/<str:campaign_id>/codes/", CodeSettings.as_view(), name="campaign_codes"),
+    path("campaigns/<str:campaign_id>/try/", TryCampaign.as_view(), name="try_campaign"),
+    path("campaigns/<str:campaign_id>/activity/", Activity.as_view(), name="campaign_activity"),
     path("campaigns/<str:campaign_id>/referrals/", CampaignReferrals.as_view(), name="campaign_referrals"),
     path("referrals/", Referrals.as_view(), name="referrals"),
     path("referrals/<str:referral_id>/", ReferralPage.as_view(), name="referral"),

@@ -50,6 +50,7 @@ def test_from_sign_up_to_a_revoked_key(visit, javascript, width):
     expect(page.get_by_role("heading", name="Bring a friend")).to_be_visible()
     expect(page.get_by_text("the referrer gets NPR 500.00, and the friend gets NPR 250.00")).to_be_visible()
     campaign = sandbox.campaigns.get()
+    page.get_by_role("link", name="Try it").click()
     assert campaign.pk in page.locator("#try-referral").inner_text()
 
     if width == 390:

@@ -34,6 +34,9 @@ APP = (
     "campaigns/{campaign}/",
     "campaigns/{campaign}/edit/",
     "campaigns/{campaign}/versions/",
+    "campaigns/{campaign}/codes/",
+    "campaigns/{campaign}/try/",
+    "campaigns/{campaign}/activity/",
     "campaigns/{campaign}/referrals/",
     "keys/",
     "keys/new/",
@@ -217,7 +220,8 @@ def test_copying_gives_the_whole_text(visit, himal):
     page.get_by_role("button", name="Copy campaign id").click()
     expect(page.get_by_text("Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == campaign
-    page.get_by_role("button", name="Copy Somebody shares").click()
+    owner.go(f"/dashboard/{himal.app.pk}/campaigns/{campaign}/try/")
+    page.get_by_role("button", name="Copy POST /v1/referrals").click()
     page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('curl -X POST')")
     assert campaign in page.evaluate("navigator.clipboard.readText()")
 

@@ -2,13 +2,17 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
-from tests.dashboard.conftest import CAMPAIGN, body
+from incenta.accounts.models import Role
+from referrals.dashboard.templates import TEMPLATES
+from tests.cast import caller
+from tests.dashboard.conftest import CAMPAIGN, body, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +211,7 @@ def test_the_figures_follow_what_happens(himal, owner, url):
     assert "Funnel: Codes created 1, Clicked 1 (100.0 % of the step before), Converted 1" in page
     assert "the referrer gets USD 10.00" in page
     assert campaign in page
-    assert "$INCENTA_KEY" in page
+    assert "$INCENTA_KEY" in body(owner.get(url(f"campaigns/{campaign}/try/")))
 
 
 def test_the_list_shows_the_same_figures(himal, owner, url):
@@ -302,8 +306,6 @@ def test_codes_are_listed_in_pages_that_never_count(himal, owner, url):
     assert "user 34" not in first
     assert "USD 10.00" in first
     assert "Newer" not in first
-    import re
-
     older = url(where) + re.search(r'href="(\?after=ref_\w+)"', first).group(1)
     second = body(owner.get(older))
     assert "user 34" in second
@@ -319,3 +321,120 @@ def test_codes_are_listed_in_pages_that_never_count(himal, owner, url):
     assert "user 07" in body(owner.get(url(f"{where}?q=user+07")))
     assert "No code matches" in body(owner.get(url(f"{where}?q=nobody")))
     assert len(body(owner.get(url(f"{where}?export=csv"))).strip().splitlines()) == 61
+
+
+def test_a_campaign_is_told_before_it_is_made(himal, owner, url):
+    fragment = {"hx-request": "true"}
+    page = body(owner.post(url("campaigns/new/"), CAMPAIGN | {"name": "", "preview": "yes"}, headers=fragment))
+    assert "<html" not in page
+    assert re.search(r"Asha shares \w{8} → Bimal buys → Asha gets USD 10.00 and Bimal gets USD 5.00 after 7 days", page)
+    assert "USD 1,500.00" in page
+    share = {
+        "reward_model": "PERCENTAGE",
+        "reward_value": "10",
+        "code_format": "USERNAME",
+        "referral_type": "ONE_SIDED",
+    }
+    page = body(owner.post(url("campaigns/new/"), CAMPAIGN | share | {"preview": "yes"}))
+    assert "Asha shares ASHA → Bimal buys for USD 50.00 → Asha gets USD 5.00 after 7 days" in page
+    assert "Orders of USD 50.00, supposed, there is no order yet" in page
+    himal.convert(himal.code(himal.campaign()), "bikram", 80)
+    page = body(owner.post(url("campaigns/new/"), CAMPAIGN | share | {"preview": "yes", "budget": "500"}))
+    assert "USD 500.00<small>Orders of USD 80.00, your average order; no more than the budget" in page
+    tiers = {"reward_model": "TIERED", "tier_1_min": "0", "tier_1_value": "5", "tier_2_min": "10", "tier_2_value": "8"}
+    page = body(owner.post(url("campaigns/new/"), CAMPAIGN | tiers | {"referral_type": "ONE_SIDED", "preview": "yes"}))
+    assert "USD 500.00 to USD 800.00" in page
+    levels = {"referral_type": "MULTI_LEVEL", "level2_reward_value": "2", "hold_days": "0"}
+    page = body(owner.post(url("campaigns/new/"), CAMPAIGN | levels | {"preview": "yes"}))
+    assert "Asha gets USD 10.00 and whoever brought Asha gets USD 2.00<" in page
+    assert "USD 1,200.00" in page
+    page = body(
+        owner.post(url("campaigns/new/"), CAMPAIGN | {"reward_value": "ten", "preview": "yes"}, headers=fragment)
+    )
+    assert "To tell what it would do" in page
+    assert himal.app.campaigns.count() == 1
+    before = himal.app.campaigns.get()
+    sent = CAMPAIGN | {"version": "1", "preview": "yes", "currency": "USD"}
+    assert "USD 1,500.00" in body(owner.post(url(f"campaigns/{before.pk}/edit/"), sent))
+    assert himal.app.campaigns.get().version == 1
+
+
+def test_a_template_fills_the_form(himal, owner, url):
+    page = body(owner.get(url("campaigns/")))
+    for key in TEMPLATES:
+        assert f"?template={key}" in page
+        filled = owner.get(url(f"campaigns/new/?template={key}"))
+        form = filled.context["form"]
+        rows = form.tier_rows()
+        sent = {name: value for name in form.fields if (value := form[name].value()) not in (None, False, "")}
+        sent |= {f"tier_{row['number']}_{part}": row[part] for row in rows for part in ("min", "value", "cap")}
+        assert owner.post(url("campaigns/new/"), sent | {"status": "ACTIVE"}).status_code == 302, key
+    assert himal.app.campaigns.count() == 3
+    tiered = himal.app.campaigns.get(reward_model="TIERED")
+    assert [tier["minConversions"] for tier in tiered.tiers] == [0, 5, 20]
+    assert owner.get(url("campaigns/new/?template=nonsense")).status_code == 200
+
+
+def test_days_and_referrers_are_drawn_from_what_happened(himal, owner, url):
+    campaign = himal.campaign(rewardModel="FIXED", rewardValue=10)
+    asha, tara = himal.code(campaign), himal.code(campaign, "tara")
+    himal.post("/clicks", {"referralCode": asha})
+    for number in range(3):
+        himal.convert(asha, f"friend {number}")
+    himal.convert(tara, "bikram")
+    page = body(owner.get(url(f"campaigns/{campaign}/")))
+    assert "Clicks a day: 1 in all, at most 1" in page
+    assert "Conversions a day: 4 in all, at most 4" in page
+    assert page.count("<title>20") == 60
+    assert page.index(">asha</a><b>3</b>") < page.index(">tara</a><b>1</b>")
+    assert body(owner.get(url(f"campaigns/{campaign}/?range=90"))).count("<title>20") == 180
+
+
+def test_code_settings_show_codes_that_could_be(himal, owner, url):
+    campaign = himal.campaign(codePrefix="hi", codeFormat="USERNAME")
+    page = body(owner.get(url(f"campaigns/{campaign}/codes/")))
+    assert "<code>HI-ASHA</code>" in page
+    assert "<code>HI-BIMALRAI</code>" in page
+    assert himal.app.referrals.count() == 0
+
+
+def test_activity_tells_what_happened_last(himal, owner, url):
+    campaign = himal.campaign(rewardModel="FIXED", rewardValue=10)
+    code = himal.code(campaign)
+    himal.convert(code, "bikram")
+    himal.patch(f"/campaigns/{campaign}", {"rewardValue": 12})
+    page = body(owner.get(url(f"campaigns/{campaign}/activity/")))
+    happened = (f"asha got the code {code}", "bikram converted, USD 50.00", "asha earned USD 10.00")
+    for words in ("The campaign was made", "Version 2 of the rules", "rewardValue", *happened):
+        assert words in page, words
+
+
+def test_the_sandbox_runs_the_calls_and_shows_their_answers(himal, owner, url):
+    sandbox = himal.app.sandbox
+    campaign = caller(sandbox).campaign(rewardModel="FIXED", rewardValue=10)
+    where = url(f"campaigns/{campaign}/try/", sandbox)
+    assert "Run in sandbox" in body(owner.get(where))
+    page = body(owner.post(where, {"run": "order"}))
+    assert "<strong>404</strong> refused" in page
+    assert "referral_not_found" in page
+    page = body(owner.post(where, {"run": "share"}))
+    code = sandbox.referrals.get().code
+    assert "<strong>201</strong> done" in page
+    assert "&quot;referralUrl&quot;" in page
+    assert f"&quot;referralCode&quot;: &quot;{code}&quot;" in page
+    assert "<strong>200</strong> done" in body(owner.post(where, {"run": "share"}))
+    assert "&quot;clickId&quot;" in body(owner.post(where, {"run": "click"}))
+    assert "&quot;rewardAmount&quot;: 10" in body(owner.post(where, {"run": "order"}))
+    assert "<strong>201</strong>" in body(owner.post(where, {"run": "order"}))  # by the next friend
+    page = body(owner.post(where, {"run": "reward"}))
+    assert "&quot;userId&quot;: &quot;asha&quot;" in page
+    assert sandbox.conversions.count() == 2
+    assert owner.post(where, {"run": "everything"}).status_code == 400
+
+    live = himal.campaign()
+    assert "Run in sandbox" not in body(owner.get(url(f"campaigns/{live}/try/")))
+    assert owner.post(url(f"campaigns/{live}/try/"), {"run": "share"}).status_code == 403
+    analyst, developer = (sign_in(himal.app.merchant, role) for role in (Role.ANALYST, Role.DEVELOPER))
+    assert analyst.post(where, {"run": "order"}).status_code == 403
+    assert developer.post(where, {"run": "order"}).status_code == 200
+    assert himal.app.referrals.count() == 0

@@ -27,6 +27,7 @@ PAGES = {
     "people/?id=asha": EVERYBODY,
     "campaigns/{campaign}/codes/": EVERYBODY,
     "campaigns/{campaign}/try/": EVERYBODY,
+    "campaigns/{campaign}/activity/": EVERYBODY,
 }
 BUTTONS = {
     "rewards/{reward}/hold/": (SETTLERS, {}),

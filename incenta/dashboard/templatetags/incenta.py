@@ -52,6 +52,11 @@ def funnel(steps: list[tuple[str, int]]) -> SafeString:
     return svg.funnel(steps)
 
 
+@register.simple_tag
+def bars(values: list[tuple[str, int]], label: str) -> SafeString:
+    return svg.bars(values, label)
+
+
 @register.filter
 def amount(minor: int | None, asset: str) -> str:
     """``{{ minor|amount:"USD" }}`` → ``USD 1,234.50``; an absent amount is a dash."""

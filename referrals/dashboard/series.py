@@ -1,0 +1,47 @@
+"""A campaign day by day, and who brought most: what stands above and beside the funnel."""
+
+from datetime import date, timedelta
+
+from incenta.accounts.models import App
+from incenta.database import sql
+
+RANGES = (30, 90)
+
+_DAYS = """
+SELECT day, sum(clicks)::bigint, sum(conversions)::bigint FROM (
+  SELECT day, clicks, conversions FROM referrals_statday
+  WHERE app_id = %(app)s AND campaign_id = %(campaign)s AND day > %(since)s
+  UNION ALL SELECT day, clicks, conversions FROM referrals_statdelta
+  WHERE app_id = %(app)s AND campaign_id = %(campaign)s AND day > %(since)s
+) s GROUP BY day
+"""
+
+
+def days_of(app: App, campaign_id: str, days: int, today: date) -> list[tuple[date, int, int]]:
+    """``(day, clicks, conversions)`` of each of the last ``days`` days of the app's zone, today the last. One statement."""
+    since = today - timedelta(days=days)
+    counted = {
+        day: (clicks, conversions)
+        for day, clicks, conversions in sql.rows(_DAYS, {"app": app.pk, "campaign": campaign_id, "since": since})
+    }
+    each = (since + timedelta(days=number) for number in range(1, days + 1))
+    return [(day, *counted.get(day, (0, 0))) for day in each]
+
+
+MOST_CONVERSIONS = 100_000
+"""Up to here the campaign's conversions are counted by referrer while the page waits."""
+MOST_REFERRERS = 5
+_TOP = f"""
+SELECT referrer_id, count(*) FROM referrals_conversion
+WHERE app_id = %(app)s AND campaign_id = %(campaign)s AND status = 'CONVERTED'
+GROUP BY referrer_id ORDER BY 2 DESC, 1 LIMIT {MOST_REFERRERS}
+"""
+
+
+def top_referrers(app: App, campaign_id: str, conversions: int) -> list[tuple[str, int]] | None:
+    """``(user id, conversions)`` of those who brought most; ``None`` where there are too many to count at once."""
+    if not conversions:
+        return []
+    if conversions > MOST_CONVERSIONS:
+        return None
+    return [(user, count) for user, count in sql.rows(_TOP, {"app": app.pk, "campaign": campaign_id})]
