@@ -21,7 +21,7 @@ PAGES = (
     "webhooks/", "webhooks/?q=nothing-like-it", "webhooks/?state=LOST", "webhooks/new/", "webhooks/{webhook}/",
     "webhooks/{webhook}/?state=kept", "webhooks/{webhook}/test/", "webhooks/{webhook}/replays/", "webhooks/{webhook}/settings/",
     "webhooks/{webhook}/rotate/", "webhooks/{webhook}/check/?delivery={delivery}", "webhooks/deliveries/{delivery}/",
-    "log/", "log/?status=5xx", "log/requests/", "log/requests/?live=on", "log/requests/?q=nothing-like-it", "log/requests/{request}/",
+    "log/", "log/?status=5xx", "log/requests/", "log/requests/?live=on", "log/requests/?q=nothing-like-it", "log/requests/{request}/", "log/requests/{answered}/",
     "keys/{key}/roll/",
 )  # fmt: skip
 
@@ -42,7 +42,14 @@ def filled(shop: Caller) -> dict[str, str]:
     shop.get("/campaigns/" + "camp_" + "0" * 26)
     request_log.flush()
     request = shop.app.request_logs.order_by("-pk").values_list("pk", flat=True).first()
-    return {"webhook": endpoint.pk, "delivery": failed[0], "request": request, "key": shop.app.api_keys.first().pk}
+    answered = shop.app.request_logs.filter(request_body__gt="").values_list("pk", flat=True).first()
+    return {
+        "webhook": endpoint.pk,
+        "delivery": failed[0],
+        "request": request,
+        "answered": answered,
+        "key": shop.app.api_keys.first().pk,
+    }
 
 
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
