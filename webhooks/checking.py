@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from . import canonical, signing
 
 TOLERANCE_S = 300
-LARGEST_BODY = 256 * 1024
+LARGEST_BODY = 128 * 1024
 DOCUMENTED, STANDARD, ED25519 = "documented", "standard", "ed25519"
 HEADERS = {"x-webhook-signature": DOCUMENTED, "x-webhook-signature-next": DOCUMENTED, "webhook-signature": STANDARD}
 
@@ -155,7 +155,7 @@ def _guesses(scheme: str, body: str, id: str, timestamp: str, secret: Secret) ->
     right, *wrong = (whole, part.encode(), decoded) if scheme == DOCUMENTED else (decoded, whole, part.encode())
 
     def contents(raw: bytes, of: str) -> Iterator[tuple[str, bytes]]:
-        standard = b"%s.%s.%s" % (of.encode(errors="replace"), timestamp.encode(), raw)
+        standard = b"%s.%s.%s" % (of.encode(errors="replace"), timestamp.encode(errors="replace"), raw)
         yield from (
             [("ok", raw), ("wrong_content", standard)]
             if scheme == DOCUMENTED
@@ -172,7 +172,9 @@ def _guesses(scheme: str, body: str, id: str, timestamp: str, secret: Secret) ->
         return
     for key in wrong:
         yield _Guess("secret_prefix", key, raw)
-        yield _Guess("secret_prefix", key, b"%s.%s.%s" % (id.encode(errors="replace"), timestamp.encode(), raw))
+        yield _Guess(
+            "secret_prefix", key, b"%s.%s.%s" % (id.encode(errors="replace"), timestamp.encode(errors="replace"), raw)
+        )
     own_id = _id_in(body)
     if scheme == STANDARD and own_id and own_id != id:
         yield _Guess("other_message", right, next(contents(raw, own_id))[1])
@@ -241,7 +243,9 @@ def _of_ed25519(
         whose = "ok" if secret.is_own and secret.is_live else "old_secret" if secret.is_own else "other_endpoint"
         for code, raw in [("ok", body.encode(errors="surrogatepass")), *_bodies(body)]:
             try:
-                public.verify(signature, b"%s.%s.%s" % (id.encode(errors="replace"), timestamp.encode(), raw))
+                public.verify(
+                    signature, b"%s.%s.%s" % (id.encode(errors="replace"), timestamp.encode(errors="replace"), raw)
+                )
             except InvalidSignature:
                 continue
             yield Verdict(whose if whose != "ok" else code, header, ED25519, secret.id)

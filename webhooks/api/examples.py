@@ -103,7 +103,10 @@ OPERATIONS = {
             "url": "https://shop.example.com/hooks/incenta",
             "events": ["REWARD_CREATED", "REWARD_CLAIMED"],
             "description": "The shop's mailer",
+            "filter": {"currency": "USD", "amount": {"gte": 10}},
         },
+        description="`filter` says what `data` must be for the endpoint to be told, by field: a value, a list of values, or "
+        "`gte`, `gt`, `lte`, `lt`, `exists`. `apiVersion` pins the payload version.",
     ),
     ("Endpoint", "get"): Operation("One endpoint", ENDPOINT, path=OF_ENDPOINT, codes=ABSENT),
     ("Endpoint", "patch"): Operation(

@@ -135,8 +135,8 @@ class WebhookEndpoint(models.Model):
         """Changes what is given. Pausing keeps what is pending; resuming sends it. Raises ``InvalidInput``."""
         with transaction_joined():
             self._lock()
-            if url is not None:
-                self.url = checked_url(url)
+            if url is not None and (moved_to := checked_url(url)) != self.url:
+                self._move(moved_to)
             if events is not None:
                 self.events = checked_events(events)
             if payload_filter is not None:
@@ -154,22 +154,19 @@ class WebhookEndpoint(models.Model):
                 self.disabled_reason, self.disabled_at = self.Disabled.BY_MERCHANT, timezone.now()
             self.save()
 
+    def _move(self, url: str) -> None:
+        from .health import EndpointHealth
+
+        self.url = url
+        EndpointHealth.objects.begin_anew(self)  # what the old server was like says nothing of the new one
+
     def _enable(self) -> None:
         from .. import doorbell
         from .delivery import WebhookDelivery
         from .health import EndpointHealth
 
         self.is_active, self.disabled_reason, self.disabled_at = True, "", None
-        EndpointHealth.objects.filter(endpoint=self).update(
-            consecutive_failures=0,
-            first_failure_at=None,
-            open_until=None,
-            breaker=EndpointHealth.Breaker.CLOSED,
-            lane=EndpointHealth.Lane.HEALTHY,
-            effective_cap=EndpointHealth._meta.get_field("effective_cap").default,
-            slow_strikes=0,
-            notified_level=0,
-        )
+        EndpointHealth.objects.begin_anew(self)
         WebhookDelivery.objects.release(self)
         doorbell.ring_on_commit()
 
@@ -255,7 +252,7 @@ class WebhookEndpoint(models.Model):
         told = {name.strip().lower(): value.strip() for name, value in headers.items()}
         message_id = told.get("webhook-id") or told.get("x-webhook-id") or ""
         known = None
-        if "\0" not in message_id:
+        if message_id.isascii() and message_id.isidentifier():
             known = WebhookMessage.objects.filter(app_id=self.app_id, pk=message_id[:60]).first()
         # as the merchant's machine tells the time, which a sandbox's clock says nothing of
         now = timezone.now().timestamp()
