@@ -85,6 +85,21 @@ def test_a_410_of_the_old_place_does_not_disable_the_new_one(shop, receiver):
     assert endpoint.is_active
 
 
+def test_a_new_place_is_not_held_to_what_the_old_one_did(shop, receiver):
+    endpoint, _ = endpoint_of(shop, receiver.url("/old"))
+    receiver.answer = lambda request: 500 if request.path == "/old" else 200
+    happen(shop, count=12)
+    send_all()
+    endpoint.health.refresh_from_db()
+    assert endpoint.health.breaker == "open"
+    endpoint.change(url=receiver.url("/new"))
+    waiting = WebhookDelivery.objects.filter(failures=0).count()
+
+    assert pump() == waiting > 0
+    endpoint.health.refresh_from_db()
+    assert (endpoint.health.breaker, endpoint.health.open_s, endpoint.health.consecutive_failures) == ("closed", 0, 0)
+
+
 # -- clocks ------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("skew_s", [-600, 600])
 def test_a_pump_whose_clock_is_wrong_keeps_to_the_databases(shop, receiver, monkeypatch, skew_s):

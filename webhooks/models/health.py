@@ -8,6 +8,24 @@ from incenta.accounts.models import App
 from .endpoint import WebhookEndpoint
 
 
+class HealthManager(models.Manager):
+    def begin_anew(self, endpoint: WebhookEndpoint) -> None:
+        """Forgets how the endpoint stood: it was enabled again, or is another server now. Lock the endpoint first."""
+        self.filter(endpoint=endpoint).update(
+            lane=EndpointHealth.Lane.HEALTHY,
+            effective_cap=EndpointHealth._meta.get_field("effective_cap").default,
+            slow_strikes=0,
+            recent_ms=[],
+            quick_streak=0,
+            breaker=EndpointHealth.Breaker.CLOSED,
+            open_until=None,
+            open_s=0,
+            consecutive_failures=0,
+            first_failure_at=None,
+            notified_level=0,
+        )
+
+
 class EndpointHealth(models.Model):
     class Lane(models.TextChoices):
         HEALTHY = "healthy"
@@ -45,6 +63,8 @@ class EndpointHealth(models.Model):
     last_success_at = models.DateTimeField(null=True)
     last_served_at = models.DateTimeField(null=True, help_text="The longest unserved endpoint is served first.")
     notified_level = models.PositiveSmallIntegerField(default=0)
+
+    objects = HealthManager()
 
     def __str__(self) -> str:
         return self.endpoint_id
