@@ -127,9 +127,9 @@ SELECT 'msg_' || lpad(i::text, 26, '0'), %(app)s, 'REWARD_CREATED', convert_to('
 FROM generate_series(%(first)s::int, %(last)s::int) AS i
 """
 _DELIVERIES = """
-INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, state, trigger, done_at)
+INSERT INTO webhooks_webhookdelivery (id, app_id, message_id, endpoint_id, type, state, trigger, next_at, done_at)
 SELECT %(prefix)s || lpad(i::text, 22, '0'), %(app)s, 'msg_' || lpad((%(first)s + i %% %(messages)s)::text, 26, '0'),
-  (%(endpoints)s::text[])[1 + i %% array_length(%(endpoints)s::text[], 1)], 'REWARD_CREATED', %(state)s::text, 'replay',
+  (%(endpoints)s::text[])[1 + i %% array_length(%(endpoints)s::text[], 1)], 'REWARD_CREATED', %(state)s::text, 'manual', clock_timestamp(),
   CASE WHEN %(state)s::text = 'delivered' THEN clock_timestamp() END
 FROM generate_series(0, %(count)s::int - 1) AS i
 """
@@ -348,7 +348,8 @@ def _commit(app) -> str:
     from incenta import events
 
     with transaction.atomic():
-        return events.record(app, "USAGE_LIMIT_EXCEEDED", {"limit": 1}, subject=("app", app.pk))["id"]
+        data = {"appId": app.pk, "currentUsage": 1, "limit": 1, "resetsAt": "2026-12-01T00:00:00.000Z"}
+        return events.record(app, "USAGE_LIMIT_EXCEEDED", data, subject=("app", app.pk))["id"]
 
 
 def _p95(values: list[float]) -> float:

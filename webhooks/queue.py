@@ -23,7 +23,9 @@ GRACE_S = 15
 """How much longer a lease is than the longest that its request can take: connecting and the answer's head are within the
 endpoint's timeout, its body within another moment, and the result must be on record before anybody sends again."""
 SMALLEST_MARGIN_S = 5
-MOST_RECLAIMS = 5
+MOST_FAULTS, MOST_RECLAIMS = 5, 10
+"""When a delivery is set aside: after so many tries under which our code stumbled, or under which its worker died. A death is
+poor evidence: up to 255 others were out with it, and workers that are killed again and again are nobody's delivery's fault."""
 _reveal = lru_cache(maxsize=4096)(decrypt)
 HEALTHY_A_CLAIM, SUSPECTS_A_CLAIM = 150, 50
 
@@ -132,9 +134,9 @@ _DUE = """SELECT d.id, d.next_at, {retry} AS is_retry FROM webhooks_webhookdeliv
 _CLAIM = f"""
 WITH room AS (
   SELECT e.id, e.url, e.timeout_s, x.leased, h.lane = 'suspect' OR h.breaker <> 'closed' AS is_suspect,
-    -- twice an equal share is looked at, not all that there is room for: most of that would be looked at in vain
+    -- twice an equal share (or four) is looked at, not all that there is room for: most of that would be looked at in vain
     least(CASE WHEN h.lane = 'suspect' OR h.breaker <> 'closed' THEN 1 ELSE least(e.max_concurrency, h.effective_cap) END - x.leased,
-      1 + 2 * %(slots)s::int / cardinality(%(endpoints)s::text[])) AS free
+      greatest(4, 2 * %(slots)s::int / cardinality(%(endpoints)s::text[]))) AS free
   FROM webhooks_webhookendpoint AS e JOIN webhooks_endpointhealth AS h ON h.endpoint_id = e.id
   CROSS JOIN LATERAL (SELECT count(*)::int AS leased FROM webhooks_webhookdelivery AS d
     WHERE d.endpoint_id = e.id AND d.state = 'leased') AS x

@@ -20,7 +20,9 @@ from incenta.accounts.models import App
 app = App.objects.get(pk=sys.argv[1])
 for _ in range(int(sys.argv[2])):
     with transaction.atomic():
-        events.record(app, "USAGE_LIMIT_EXCEEDED", {"committedAt": time.time()}, subject=("app", app.pk))
+        now = int(time.time() * 1000)  # where its reader finds it
+        data = {"appId": app.pk, "currentUsage": now, "limit": 1, "resetsAt": "2026-12-01T00:00:00.000Z"}
+        events.record(app, "USAGE_LIMIT_EXCEEDED", data, subject=("app", app.pk))
     time.sleep(0.3)
 time.sleep(1)  # the doorbell's thread is a daemon
 """
@@ -56,7 +58,7 @@ def test_from_commit_to_receipt_by_a_real_worker(shop, receiver, tmp_path):
             worker.kill()
             worker.wait()
 
-    waits = sorted(request.at - request.json["data"]["committedAt"] for request in receiver.received)
+    waits = sorted(request.at - request.json["data"]["currentUsage"] / 1000 for request in receiver.received)
     assert len(receiver.received) == len({request.id for request in receiver.received}) == 5
     wait_until(lambda: WebhookDelivery.objects.filter(state="delivered").count() == 5, 5)
     assert waits[2] < 5, waits  # the median; a worker that is still starting makes the first ones wait
