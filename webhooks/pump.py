@@ -297,7 +297,7 @@ def judge(job: Job, headers: dict[str, str], outcome: Outcome) -> Result:
 def fault(job: Job, headers: dict[str, str]) -> Result:
     """Our own trouble uses up none of the receiver's chances, but not for ever."""
     reclaims = job.reclaims + 1
-    is_poison = reclaims >= queue.MOST_RECLAIMS
+    is_poison = reclaims >= queue.MOST_FAULTS
     return Result(
         id=job.id,
         n=job.n,

@@ -254,7 +254,7 @@ def test_our_own_trouble_uses_up_none_of_the_receivers_chances(shop, receiver):
     WebhookSecret.objects.filter(endpoint=poisoned).update(sealed="not for our keys")
     happen(shop)
     dispatch()
-    for _ in range(queue.MOST_RECLAIMS):
+    for _ in range(queue.MOST_FAULTS):
         pump()
         make_due()
 
