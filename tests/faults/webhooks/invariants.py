@@ -15,8 +15,10 @@ import subprocess
 from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
+from unittest.mock import patch
 
 import standardwebhooks
 import svix
@@ -73,13 +75,25 @@ def documented(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def standard_refusal(body: bytes, headers: dict[str, str], secret: str) -> Exception | None:
-    """What either library says against it."""
-    try:
-        standardwebhooks.Webhook(secret).verify(body.decode(), headers)
-        svix.Webhook(secret).verify(body.decode(), headers)
-    except (standardwebhooks.WebhookVerificationError, svix.WebhookVerificationError) as error:
-        return error
+class Then(datetime):
+    """The clock of the libraries, standing at the moment of receipt: they refuse what is older than five minutes."""
+
+    moment = 0.0
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.fromtimestamp(cls.moment, tz)
+
+
+def standard_refusal(body: bytes, headers: dict[str, str], secret: str, at: float) -> Exception | None:
+    """What either library says against it, at that moment."""
+    Then.moment = at
+    with patch.object(standardwebhooks.webhooks, "datetime", Then):
+        try:
+            standardwebhooks.Webhook(secret).verify(body.decode(), headers)
+            svix.Webhook(secret).verify(body.decode(), headers)
+        except (standardwebhooks.WebhookVerificationError, svix.WebhookVerificationError) as error:
+            return error
     return None
 
 
@@ -156,7 +170,7 @@ def badly_signed(heard: list[Heard], secrets: dict[str, list[str]], node: str | 
     lines = []
     for one in heard:
         known = secrets[one.path]
-        if all(standard_refusal(one.body, one.headers, secret) for secret in known):
+        if all(standard_refusal(one.body, one.headers, secret, one.at) for secret in known):
             wrong.append(f"{one.path} {one.id} #{one.n}: the libraries refuse it")
         if one.headers["x-webhook-signature"] not in [documented(one.body, secret) for secret in known]:
             wrong.append(f"{one.path} {one.id} #{one.n}: the documented form refuses it")

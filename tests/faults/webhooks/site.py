@@ -128,7 +128,7 @@ class Inside:
         self.program.process.stdin.write(json.dumps([verb, arguments]).encode() + b"\n")
         self.program.process.stdin.flush()
 
-    def hear(self, seconds: float = PATIENCE) -> object:
+    def hear(self, seconds: float = 3 * PATIENCE) -> object:
         found = self._answer(seconds)
         return found["answer"] if isinstance(found, dict) else found
 
@@ -224,9 +224,6 @@ class Site:
         broker = self.brokers[kind.name]
         broker.make_ready()
         return broker
-
-    def again(self, program: Program) -> Program:
-        return self.run(program.name, program.process.args, program.environment)
 
     def run(self, name: str, command: Sequence[str], environment: dict[str, str]) -> Program:
         program = Program(self, name, command, environment)
@@ -335,13 +332,19 @@ class Site:
     def states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, count(*) FROM webhooks_webhookdelivery GROUP BY state"))
 
-    def until_done(self, seconds: float = PATIENCE) -> None:
-        """Until nothing is pending or out, nor waits to be fanned out."""
+    def until_done(self, kept: Sequence[Program] = ()) -> None:
+        """Until nothing is pending or out, nor waits to be fanned out. Who of ``kept`` ends is started again meanwhile."""
         asked = (
             "SELECT EXISTS (SELECT 1 FROM webhooks_webhookdelivery WHERE state IN ('pending', 'leased')) "
             "OR EXISTS (SELECT 1 FROM events_event WHERE dispatched_at IS NULL)"
         )
-        until(lambda: self.rows(asked) == [(False,)], "nothing is pending", seconds)
+        alive = list(kept)
+
+        def is_done() -> bool:
+            alive[:] = [one if one.is_alive else self.run(one.name, one.process.args, one.environment) for one in alive]
+            return self.rows(asked) == [(False,)]
+
+        until(is_done, "nothing is pending")
 
     def make_due(self) -> int:
         """Moves the schedule and the breakers' windows instead of waiting for them. Answers how many deliveries it moved."""

@@ -8,7 +8,7 @@ from tests.faults.installation import until
 
 from .site import stretched
 
-pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("wrong_by_s", [600, -600])

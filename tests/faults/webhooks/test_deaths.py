@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.installation import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(600)]
 
 
 def test_what_was_rolled_back_is_never_sent(site):

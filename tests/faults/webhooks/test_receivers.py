@@ -12,7 +12,7 @@ from tests.webhooks.test_transport import hostile
 
 from .site import stretched
 
-pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(600)]
 
 
 # -- some hang -------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from tests.faults.installation import until
 
 from .site import stretched
 
-pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.node, pytest.mark.timeout(600)]
 
 
 MOST_OUT = 4 * 64
@@ -64,8 +64,8 @@ def test_a_replay_of_ten_thousand_is_killed_half_way(site):
     site.check(expected | told, all_delivered=False, duplicates=MOST_OUT)
 
 
-def test_a_claim_out_of_a_million_old_rows(site, record_property):
-    """Row 21."""
+def test_a_claim_out_of_many_old_rows(site, record_property):
+    """Row 21, a tenth of it: filling a million rows takes a minute. ``make bench`` measures the whole."""
     site.endpoints(40, max_concurrency=64)
     messages = list(site.happen(100))
     site.rows("TRUNCATE webhooks_webhookdelivery")
@@ -76,9 +76,9 @@ def test_a_claim_out_of_a_million_old_rows(site, record_property):
         "FROM generate_series(1, {count}) AS n"
     )
     values = (site.app, messages, site.listening())
-    site.rows(fill.format(at=0, state="delivered", done="now()", count=1_000_000), *values)
-    site.rows(fill.format(at=2_000_000, state="pending", done="NULL", count=200_000), *values)
-    site.rows("ANALYZE webhooks_webhookdelivery")
+    site.rows(fill.format(at=0, state="delivered", done="now()", count=100_000), *values)
+    site.rows(fill.format(at=2_000_000, state="pending", done="NULL", count=20_000), *values)
+    site.rows("VACUUM (ANALYZE) webhooks_webhookdelivery")
     took = sorted(site.inside.time_claims(count=40))
     site.rows("TRUNCATE webhooks_webhookdelivery, webhooks_webhookattempt")
 
