@@ -465,6 +465,7 @@ OF_A_PERSON = {"dashboard/", "dashboard/start/", "dashboard/preferences/"}
 
 
 PAGE_QUERIES = {
+    "<app:app_id>/people/": "?id={user_id}",
     "incentives/users/one/": "?id={user_id}",
     "incentives/users/visibility/": "?id={user_id}&visible=no",
     "incentives/leaderboard/visibility/": "?id={user_id}&visible=no",
