@@ -8,10 +8,12 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from webhooks import queue
+from webhooks.doorbell import CountingDoorbell
 from webhooks.models import EndpointHealth, WebhookDelivery, count
 from webhooks.pump import Pump
 
 from .conftest import dispatch, endpoint_of, happen, make_due, pump, send_all
+from .test_pump import wait_until
 
 
 def figures(**headers) -> dict[tuple, float]:
@@ -71,6 +73,14 @@ def test_counters_add_up_over_their_rows(transactional_db):
 
     assert figures()[("webhook_doorbell_errors_total",)] == 6
     assert figures()["webhook_attempts_total", "delivered"] == 3
+
+
+def test_a_ring_that_the_broker_does_not_take_is_counted(transactional_db, free_port):
+    bell = CountingDoorbell("webhooks.drain", broker=f"amqp://guest:guest@127.0.0.1:{free_port}//")
+    bell.ring()
+    wait_until(lambda: bell.errors == 1)
+
+    assert figures()[("webhook_doorbell_errors_total",)] == 1
 
 
 def test_a_scrape_costs_three_statements(db, django_assert_num_queries):
