@@ -86,6 +86,16 @@ document.addEventListener("change", event => {
   told.textContent = chosen ? `${chosen} selected` : told.dataset.rest;
 });
 
+// J and K walk the rows of a list, Enter opens one; a page whose own links have these keys keeps them.
+document.addEventListener("keydown", event => {
+  const step = { j: 1, k: -1 }[event.key];
+  if (!step || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("shortcuts") === "off") return;
+  if (event.target.closest?.("input, select, textarea") || document.querySelector('[data-hotkey="j"], [data-hotkey="k"]')) return;
+  const rows = [...document.querySelectorAll("#results .i-row-link")], focused = document.activeElement;
+  const here = rows.findIndex(row => row.closest("tr, li")?.contains(focused));
+  rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + step))]?.focus();
+});
+
 document.addEventListener("change", event => { // said before it travels; the server refuses it too
   const most = Number(event.target.dataset?.largest), file = event.target.files?.[0];
   if (!most || !file || file.size <= most) return;

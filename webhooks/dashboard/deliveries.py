@@ -113,11 +113,18 @@ def told(app, records: list) -> list:
     for one in records:
         one.state_value, one.state_label = DELIVERY_STATES[State(one.state)]
         one.object_id = subjects.get(one.message_id, "")
+        one.object_short = short(one.object_id)
         one.ms = took.get(one.pk)
         one.trigger_told = TRIGGERS[one.trigger]
         one.outcome = outcome(one.last_status, one.last_error)
         one.is_test = one.trigger == "test"
     return records
+
+
+def short(id: str) -> str:
+    """``rew_…k0d7qrzb``: ids of one minute begin alike, so it is the end that tells them apart."""
+    prefix, _, rest = id.partition("_")
+    return f"{prefix}_…{rest[-8:]}" if len(rest) > 12 else id
 
 
 def find(app, delivery_id: str) -> WebhookDelivery:

@@ -123,6 +123,7 @@ class Endpoints(ListPage):
             endpoint.pace = found.get(endpoint.pk)
             endpoint.standing = standing(endpoint, endpoint.pace)
             endpoint.events_told = events_told(endpoint)
+            endpoint.is_receiver = receiver_address.app_id_at(endpoint.url) == endpoint.app_id
             endpoint.requests = endpoint.pace.good + endpoint.pace.bad if endpoint.pace else 0
         return records
 
