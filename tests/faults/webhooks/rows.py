@@ -154,6 +154,8 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
             ROOM + "test_api.py::test_another_merchants_endpoint_does_not_exist",
             ROOM + "test_feed.py::test_another_merchants_events_are_not_there",
             ROOM + "test_delivery.py::test_secrets_are_encrypted_where_they_lie",
+            "tests/test_isolation.py::test_what_is_anothers_is_as_what_does_not_exist",
+            "tests/test_isolation.py::test_nothing_of_anothers_is_ever_shown",
         ),
     ),
     24: (
