@@ -85,6 +85,7 @@ def test_javascript_writes_any_value_the_same(node, values):
     assert [pair for pair in zip(values, bodies, theirs, strict=True) if pair[1] != pair[2]] == []
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(anything)
 def test_what_was_written_is_written_the_same_again(value):
     written = canonical.dumps(value)

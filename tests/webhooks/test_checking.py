@@ -7,7 +7,7 @@ import time
 from base64 import b64decode, b64encode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webhooks import canonical, checking, signing
@@ -175,6 +175,7 @@ def test_one_wrong_header_is_not_made_good_by_another():
     assert code_of(sent() | {"X-Webhook-Signature": "0" * 64}) == "unknown"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     body=st.text(st.characters(), max_size=80),
     header=st.sampled_from([*FORMS, "X-Webhook-Signature-Next"]),

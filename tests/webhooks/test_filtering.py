@@ -72,11 +72,13 @@ def test_what_does_not_fit(payload_filter):
     assert not matches(payload_filter, DATA)
 
 
+# a busy machine is slow to make the first example
+at_leisure = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 scalar = st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["a", "b", 0.5, 1.5])
 names = st.sampled_from(["a", "b", "c", "d.e"])
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first example's, on a busy machine
+@at_leisure
 @given(st.dictionaries(names, scalar, max_size=4), st.dictionaries(st.sampled_from("abc"), scalar, max_size=3), scalar)
 def test_all_conditions_hold_each_by_itself(payload_filter, data, inner):
     data["d"] = {"e": inner}
@@ -86,11 +88,13 @@ def test_all_conditions_hold_each_by_itself(payload_filter, data, inner):
     assert matches(dict(reversed(payload_filter.items())), data) == all(each), "in any order"
 
 
+@at_leisure
 @given(st.lists(scalar, min_size=1, max_size=5), scalar)
 def test_a_list_fits_where_one_of_it_does(words, value):
     assert matches({"a": words}, {"a": value}) == any(matches({"a": word}, {"a": value}) for word in words)
 
 
+@at_leisure
 @given(st.sampled_from(["gte", "lte", "gt", "lt"]), st.floats(-9, 9), st.integers(-9, 9) | st.floats(-9, 9))
 def test_comparisons_are_those_of_numbers(name, bound, value):
     compare = {"gte": operator.ge, "lte": operator.le, "gt": operator.gt, "lt": operator.lt}[name]
@@ -98,6 +102,7 @@ def test_comparisons_are_those_of_numbers(name, bound, value):
     assert matches({"a": {name: bound}}, {"a": value}) == compare(value, bound)
 
 
+@at_leisure
 @given(names, scalar | st.lists(scalar, max_size=3), st.dictionaries(names, scalar | st.lists(scalar)))
 def test_no_data_is_too_odd(name, condition, data):
     assert matches({name: condition}, data) in (True, False)
