@@ -21,8 +21,8 @@ PAGES = (
     "webhooks/", "webhooks/?q=nothing-like-it", "webhooks/?state=LOST", "webhooks/new/", "webhooks/{webhook}/",
     "webhooks/{webhook}/?state=kept", "webhooks/{webhook}/test/", "webhooks/{webhook}/replays/", "webhooks/{webhook}/settings/",
     "webhooks/{webhook}/rotate/", "webhooks/{webhook}/check/?delivery={delivery}", "webhooks/deliveries/{delivery}/",
-    "log/", "log/?status=5xx", "log/requests/", "log/requests/?live=on", "log/requests/?q=nothing-like-it", "log/requests/{request}/", "log/requests/{answered}/",
-    "keys/{key}/roll/",
+    "log/", "log/?status=5xx", "log/requests/", "log/requests/?live=on", "log/requests/?q=nothing-like-it", "log/requests/{request}/",
+    "log/requests/{answered}/", "keys/{key}/roll/",
 )  # fmt: skip
 
 

@@ -110,11 +110,13 @@ def told(app, records: list) -> list:
         .values_list("delivery_id", "ms")
     )
     took = dict(latest) if records else {}
+    now = timezone.now()
     for one in records:
         one.state_value, one.state_label = DELIVERY_STATES[State(one.state)]
         one.object_id = subjects.get(one.message_id, "")
         one.object_short = short(one.object_id)
         one.ms = took.get(one.pk)
+        one.is_due = one.next_at <= now
         one.trigger_told = TRIGGERS[one.trigger]
         one.outcome = outcome(one.last_status, one.last_error)
         one.is_test = one.trigger == "test"
@@ -162,7 +164,6 @@ class Delivery(AppPage):
             "newer": newer,
             "older": older,
             "others": again.exclude(pk=delivery.pk).order_by("-created_at")[:10],
-            "is_due": delivery.next_at <= timezone.now(),
             "waits_until": probe_at(delivery),
             "is_open": delivery.state in (State.PENDING, State.LEASED),
             "mark": f"{delivery.state}.{delivery.sends}",
