@@ -164,13 +164,13 @@ class DropKeys(EndpointAction):
 class Pause(EndpointAction):
     def act(self, webhook_id: str) -> str:
         self.find(webhook_id).change(active=False)
-        return "It is paused. What happens is kept for it."
+        return "It is paused. What waits is kept for it."
 
 
 class Resume(EndpointAction):
     def act(self, webhook_id: str) -> str:
         self.find(webhook_id).change(active=True)
-        return "It is resumed. What was kept is on its way."
+        return "It is resumed, and what was kept is on its way. Replay missing sends what happened meanwhile."
 
 
 class DeleteEndpoint(EndpointAction):

@@ -109,22 +109,27 @@ def standing(endpoint: WebhookEndpoint, pace: EndpointPace | None) -> Standing:
     return Standing("active", "Healthy")
 
 
+MEANWHILE = (
+    "What was waiting is kept, and sent when it is resumed. What happens meanwhile is not: replay what is missing then."
+)
+
+
 def _disabled(endpoint: WebhookEndpoint) -> Standing:
     if endpoint.disabled_reason == WebhookEndpoint.Disabled.GONE:
         return Standing(
-            "rejected", "Disabled",
-            "The receiver answered 410 Gone, which asks us to stop. What happens from now on is kept for it, and sent when it is resumed.",
+            "rejected",
+            "Disabled",
+            f"The receiver answered 410 Gone, which asks us to stop. {MEANWHILE}",
             "Correct the URL or the receiver, then resume.",
-        )  # fmt: skip
+        )
     if endpoint.disabled_reason == WebhookEndpoint.Disabled.FAILING:
         return Standing(
-            "rejected", "Disabled",
-            "Nothing but failures for three days, so sending has stopped. What was waiting is kept, and sent when it is resumed.",
+            "rejected",
+            "Disabled",
+            f"Nothing but failures for three days, so sending has stopped. {MEANWHILE}",
             "Put the receiver right, resume, and recover what failed before.",
-        )  # fmt: skip
-    return Standing(
-        "paused", "Paused", "Somebody paused it. What was waiting is kept, and sent when it is resumed.", ""
-    )
+        )
+    return Standing("paused", "Paused", f"Somebody paused it. {MEANWHILE}")
 
 
 DELIVERY_STATES = {
