@@ -36,6 +36,7 @@ BATCH = 64
 FLUSH_S = 0.05
 POLL_S = 0.05
 IDLE_POLL_S = 0.25
+SCARCE_S = 0.1
 HOUSEKEEPING_S = 1.0
 PATIENCE_S = 30.0
 """How long a pump that is told to stop waits for a database that takes no results; then their deliveries are left to their
@@ -73,6 +74,7 @@ class Pump:
         self._results: list[Result] = []
         self._out: dict[asyncio.Task, Job] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._claimed_at = 0.0
 
     def stop(self) -> None:
         """Claims no more; :meth:`run` returns once what is out has come back and is recorded. Safe in a signal handler."""
@@ -155,6 +157,7 @@ class Pump:
         room = self._room()
         if room is None:
             return []
+        self._claimed_at = time.monotonic()
         try:
             jobs = await self._persist(lambda: queue.claim(room[0], self.lease, suspects=room[1])) or []
         except DatabaseError:
@@ -174,7 +177,10 @@ class Pump:
             self.slots - (len(self._out) - suspects) - min(suspects, share), self.slots * MOST_OUT - len(self._out)
         )
         room = free, min(share - suspects, free)
-        return room if free >= share else None
+        # a claim costs about the same for one as for a hundred, so a few free slots wait for more, but not for long: when those
+        # that hang hold the rest, there will be no more
+        is_worth_it = free >= share or (free > 0 and time.monotonic() - self._claimed_at > SCARCE_S)
+        return room if is_worth_it else None
 
     async def _record(self, batch: list[Result]) -> None:
         """Records a batch; where one row will not go in, the others do. While the database takes none, nothing is claimed."""

@@ -1,6 +1,7 @@
 """Who is sent to first: lanes, caps, fairness among those nobody knows, first tries before retries."""
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -116,8 +117,11 @@ def test_hanging_requests_are_counted_with_the_suspect():
     pump._out = {n: job(is_suspect=n < 60) for n in range(60)}
     assert pump._room() == (75, -35), "three quarters stay for the healthy"
     pump._out = {n: job(is_suspect=False) for n in range(80)}
-    assert pump._room() is None
-    pump._out = {n: job(is_suspect=True) for n in range(390)}
+    assert pump._room() == (20, 20)
+    pump._claimed_at = time.monotonic() + 60
+    assert pump._room() is None, "so few wait a moment for more"
+    pump._claimed_at = 0
+    pump._out = {n: job(is_suspect=True) for n in range(400)}
     assert pump._room() is None
 
 
