@@ -11,12 +11,14 @@ class ReferralsConfig(AppConfig):
 
         from . import fraud_history, fraud_subjects, maturing, people
         from .causes import tell_the_ledger
-        from .dashboard import overview, person
+        from .dashboard import first_run, overview, person, search
 
         tell_the_ledger()
         fraud_subjects.register()
         fraud_history.register()
         people.tell()
         test_clock.sweep_with(maturing.sweep, place=3, next=maturing.next_due)
+        first_run.register()
         overview.register()
         person.register()
+        search.register()

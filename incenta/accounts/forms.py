@@ -8,6 +8,7 @@ from django import forms
 from django.utils import timezone
 from iso4217 import Currency
 
+from incenta.dashboard.beginning import beginning
 from incenta.money import is_currency
 
 from .models import ApiKey
@@ -51,6 +52,19 @@ class BusinessForm(forms.Form):
         widget=forms.Select(attrs={"data-guess": "timezone"}),
         help_text="Days, weeks and months of your figures begin at midnight here.",
     )
+
+
+class FirstForm(BusinessForm):
+    """The screen after sign-up: also what to begin with."""
+
+    template = forms.ChoiceField(label="Begin with", widget=forms.RadioSelect)
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        cards = beginning().cards
+        self.fields["template"].choices = [(card.key, card.name) for card in cards]
+        self.fields["template"].initial = cards[0].key
 
 
 class AppForm(BusinessForm):

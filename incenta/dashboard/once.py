@@ -5,7 +5,10 @@ The form carries a token of its own; the session remembers the latest that were 
 
 import secrets
 
+from cryptography.fernet import InvalidToken
 from django.http import HttpRequest
+
+from incenta.encryption import decrypt, encrypt
 
 REMEMBERED = 10
 LONGEST = 40
@@ -24,3 +27,20 @@ def is_used(request: HttpRequest, token: str) -> bool:
 def use(request: HttpRequest, token: str) -> None:
     if token:
         request.session[_SESSION] = [*request.session.get(_SESSION, []), token[:LONGEST]][-REMEMBERED:]
+
+
+_HANDED_OVER = "to_show_once"
+
+
+def hand_over(request: HttpRequest, secret: str) -> None:
+    """Keeps a secret, encrypted, until the page that the browser is sent to shows it."""
+    request.session[_HANDED_OVER] = encrypt(secret)
+
+
+def take(request: HttpRequest) -> str:
+    """The secret that was handed over; from then on nobody has it any more. Empty, where there is none."""
+    sealed = request.session.pop(_HANDED_OVER, "")
+    try:
+        return decrypt(sealed) if sealed else ""
+    except InvalidToken:
+        return ""

@@ -7,6 +7,7 @@ from referrals.models.campaign import CampaignStatus
 from .campaign_tabs import Activity, CodeSettings
 from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, SetStatus, Versions
 from .conversions import ConversionPage, Conversions, ReverseConversion
+from .first_run import FirstRun
 from .fraud_samples import MakeSamples
 from .referrals import CampaignReferrals, FlagReferral, ReferralPage, Referrals
 from .reward_batches import RewardBatch
@@ -15,6 +16,7 @@ from .rewards import Rewards
 from .try_it import TryCampaign
 
 urlpatterns = [
+    path("first-run/", FirstRun.as_view(), name="first_run"),
     path("campaigns/", Campaigns.as_view(), name="campaigns"),
     path("campaigns/new/", NewCampaign.as_view(), name="new_campaign"),
     path("campaigns/<str:campaign_id>/", CampaignDetail.as_view(), name="campaign"),

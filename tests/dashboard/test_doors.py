@@ -23,15 +23,16 @@ def test_sign_up_leads_to_naming_the_business_and_then_into_its_sandbox(client):
     assert signed_up.url == "/dashboard/"
     assert client.get("/dashboard/").url == "/dashboard/start/"
 
-    named = client.post("/dashboard/start/", {"name": "Himal", "currency": "NPR", "timezone": "Asia/Kathmandu"})
+    first = {"name": "Himal", "currency": "NPR", "timezone": "Asia/Kathmandu", "template": "give-and-get"}
+    named = client.post("/dashboard/start/", first)
 
     live = App.objects.get(sandbox_of=None)
     assert (live.name, live.currency, live.timezone) == ("Himal", "NPR", "Asia/Kathmandu")
-    assert named.url == f"/dashboard/{live.sandbox.pk}/campaigns/"
+    assert named.url == f"/dashboard/{live.sandbox.pk}/first-run/"
     assert User.objects.get().timezone == "Asia/Kathmandu"
     page = client.get(named.url).content.decode()
     assert "Sandbox.</strong>" in page
-    assert "No campaign yet" in page
+    assert "Make it happen" in page
     assert client.get("/dashboard/").url == f"/dashboard/{live.sandbox.pk}/overview/"
 
 

@@ -1,4 +1,4 @@
-"""After sign-up: the business, its first app and sandbox; later: one more app."""
+"""After sign-up: the business, its first app, sandbox, key and campaign; later: one more app."""
 
 from django.contrib import messages
 from django.db import transaction
@@ -6,30 +6,48 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from incenta.accounts import create_merchant
-from incenta.accounts.forms import AppForm, BusinessForm
+from incenta.accounts.forms import AppForm, FirstForm
+from incenta.accounts.models import ApiKey
+from incenta.dashboard import once
+from incenta.dashboard.access import actor_of
+from incenta.dashboard.beginning import beginning
 from incenta.dashboard.pages import AppPage, SignedInPage
 from incenta.errors import DomainError
 
 
 class Start(SignedInPage):
-    """Names the business. Leads into its sandbox, where trying things out costs nothing."""
+    """Names the business and chooses what it begins with. Leads into its sandbox, where trying things out costs nothing.
+
+    The app, its sandbox, the sandbox's first key and its first campaign are made together or not at all.
+    """
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return render(request, "accounts/start.html", {"form": BusinessForm()})
+        return self._page(FirstForm(initial={"once": once.new_token()}))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = BusinessForm(request.POST)
+        form = FirstForm(request.POST)
         if not form.is_valid():
-            return render(request, "accounts/start.html", {"form": form}, status=422)
+            return self._page(form, status=422)
         told = form.cleaned_data
+        if once.is_used(request, told["once"]):  # the browser went back, or sent it twice
+            return redirect("dashboard:entry")
         user = request.user
         with transaction.atomic():
             merchant = create_merchant(user, told["name"], currency=told["currency"], timezone=told["timezone"])
+            sandbox = merchant.apps.get(sandbox_of=None).sandbox
+            _, secret = ApiKey.objects.issue(sandbox, "First run", created_by=user)
+            beginning().begin(sandbox, told["template"], actor_of(request))
             if user.timezone == "UTC":
                 user.timezone = told["timezone"]
                 user.save(update_fields=["timezone"])
-        app = merchant.apps.get(sandbox_of=None)
-        return redirect("dashboard:campaigns", app.sandbox.pk)
+        once.use(request, told["once"])
+        once.hand_over(request, secret)
+        return redirect(f"dashboard:{beginning().page}", sandbox.pk)
+
+    def _page(self, form: FirstForm, status: int = 200) -> HttpResponse:
+        chosen = form["template"].value()
+        cards = [(card, card.key == chosen) for card in beginning().cards]
+        return render(self.request, "accounts/start.html", {"form": form, "cards": cards}, status=status)
 
 
 class NewApp(AppPage):
