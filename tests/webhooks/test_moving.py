@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from incenta.database import sql
@@ -113,7 +113,7 @@ def test_a_pump_whose_clock_is_wrong_keeps_to_the_databases(shop, receiver, monk
     [request] = receiver.received
     delivery = WebhookDelivery.objects.get()
 
-    assert abs(int(request.headers["webhook-timestamp"]) - delivery.attempts.get().started_at.timestamp()) < 5
+    assert abs(int(request.headers["webhook-timestamp"]) - delivery.attempts.get().started_at.timestamp()) < 60
     assert 59 < (delivery.next_at - delivery.attempts.get().ended_at).total_seconds() < 66
     assert PumpCount.objects.get(name="clock_skews").value >= 1
 
@@ -164,8 +164,9 @@ def test_a_batch_that_takes_too_long_is_recorded_in_parts(shop, receiver, monkey
 
     def slow(results):
         if len(results) > 1:
-            sql.execute("SET statement_timeout = 1")
-            sql.execute("SELECT pg_sleep(1)")
+            with transaction.atomic():
+                sql.execute("SET LOCAL statement_timeout = 1")
+                sql.execute("SELECT pg_sleep(1)")
         record(results)
 
     monkeypatch.setattr(queue, "record", slow)
