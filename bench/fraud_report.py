@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from bench import installation
@@ -103,7 +104,9 @@ def _play_apart(arguments: list[str], at_once: int, kept: Path) -> None:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench fraud-report", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="dev", help="the family of seeds: dev, tune or held-out (dev)")
-    parser.add_argument("--seed", type=int, default=1, help="which world of it (1)")
+    parser.add_argument(
+        "--seed", default="1", help="which world of it (1); with --kept several with commas, told together"
+    )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="how many groups of each kind (1: some 33,000 conversions)"
     )
@@ -149,7 +152,7 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
     only = frozenset(filter(None, options.only.split(",")))
     config = Config(
         family=options.seeds,
-        seed=options.seed,
+        seed=int(options.seed),
         scale=options.scale,
         fraud=options.fraud,
         only=only,
@@ -183,12 +186,16 @@ def _kept(kept: Path, options: argparse.Namespace) -> list:
     """What was played of this world, by coverage: plays of some scenarios each are put together."""
     wanted = ",".join(sorted(filter(None, options.only.split(","))))
     found: dict[str, list] = defaultdict(list)
-    files = kept.glob(f"{options.seeds}-{options.seed}-*.pickle")
-    for file in sorted(files, key=lambda file: file.stat().st_mtime):
-        each = pickle.loads(file.read_bytes())
-        if bool(each.switched_off) == bool(options.without) and (not wanted or each.part == wanted):
-            found[each.coverage].append(each)
-    chosen = [_together(found[coverage]) for coverage in options.coverage.split(",") if found[coverage]]
+    for seed in options.seed.split(","):
+        of_seed: dict[str, list] = defaultdict(list)
+        files = kept.glob(f"{options.seeds}-{seed}-*.pickle")
+        for file in sorted(files, key=lambda file: file.stat().st_mtime):
+            each = pickle.loads(file.read_bytes())
+            if bool(each.switched_off) == bool(options.without) and (not wanted or each.part == wanted):
+                of_seed[each.coverage].append(each)
+        for coverage, parts in of_seed.items():
+            found[coverage].append(_together(parts))
+    chosen = [_worlds(found[coverage]) for coverage in options.coverage.split(",") if found[coverage]]
     if not chosen:
         raise SystemExit("No such play was kept.")
     if options.again:
@@ -206,16 +213,32 @@ def _together(parts: list):
         newer = set(filter(None, other.part.split(",")))
         whole.conversions = [each for each in whole.conversions if newer and each.label.scenario not in newer]
         whole.users = [each for each in whole.users if newer and each.label.scenario not in newer]
-        for name in ("app_ids", "conversions", "users", "looked", "scales"):
-            setattr(whole, name, getattr(whole, name) + getattr(other, name))
-        # calls are numbered in each play by itself
-        moved = max(whole.codes, default=0) + 1
-        whole.codes |= {number + moved: at for number, at in other.codes.items()}
-        whole.leaked |= {number + moved: at for number, at in other.leaked.items()}
-        whole.guesses |= other.guesses
-        whole.refusals += other.refusals
-        for name in ("seconds", "calls", "looks"):
-            setattr(whole, name, getattr(whole, name) + getattr(other, name))
+        _add(whole, other)
+    return whole
+
+
+def _add(whole, other) -> None:
+    for name in ("app_ids", "conversions", "users", "looked", "scales"):
+        setattr(whole, name, getattr(whole, name) + getattr(other, name))
+    # calls are numbered in each play by itself
+    moved = max(whole.codes, default=0) + 1
+    whole.codes |= {number + moved: at for number, at in other.codes.items()}
+    whole.leaked |= {number + moved: at for number, at in other.leaked.items()}
+    whole.guesses |= other.guesses
+    whole.refusals += other.refusals
+    for name in ("seconds", "calls", "looks"):
+        setattr(whole, name, getattr(whole, name) + getattr(other, name))
+
+
+def _worlds(worlds: list):
+    """Several worlds as one. A gang, a code or an attack of one is none of another's, though they are named alike."""
+    for world in worlds:
+        for each in (*world.conversions, *world.users):
+            each.label = replace(each.label, ring=f"{world.seed} {each.label.ring}")
+        world.guesses = {f"{world.seed} {attack}": told for attack, told in world.guesses.items()}
+    whole, *others = worlds
+    for other in others:
+        _add(whole, other)
     return whole
 
 
@@ -283,7 +306,7 @@ def report(played: list, options: argparse.Namespace) -> str:
     scales = sorted({scale for each in played for scale in each.scales})
     size = " to ".join(f"{scale:g}" for scale in dict.fromkeys((scales[0], scales[-1])))
     lines = [
-        f"Seeds: {first.family} {first.seed}, at scale {size} (1 is the whole world). Played through the "
+        f"Seeds: {first.family} {options.seed.replace(',', ' and ')}, at scale {size} (1 is the whole world). Played through the "
         "product's own verbs with the built-in rules, campaigns in mode `hold` from score 50. Conversions: "
         + ", ".join(f"{each.coverage} {len(each.conversions):,}" for each in played)
         + ". Shares with Wilson's 95 % bounds. Looks in a request may take as long as they need, where the product cuts them short "

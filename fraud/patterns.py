@@ -24,7 +24,7 @@ DRIP_WITHIN, LEAST_DRIP = timedelta(days=14), 7
 LONGEST_PAUSE = timedelta(hours=40)
 SILENT_AFTER = timedelta(days=14)
 LATE_REFUND = (timedelta(days=12), timedelta(days=35))
-SOON_AFTER_REWARD = timedelta(days=30)
+SOON_AFTER_REWARD, AT_ONCE_AFTER_REWARD = timedelta(days=30), timedelta(days=7)
 
 
 def of(story: Story, ring: Ring, usual: Usual | None, *, now: datetime) -> dict[str, Any]:
@@ -176,6 +176,7 @@ def _refunds(story: Story, now: datetime) -> dict[str, Any]:
         "refunds": len(refunded),
         "refund_share": len(refunded) / len(earlier) if earlier else 0.0,
         "refunds_after_reward": len(soon),
+        "refunds_at_once": sum(deed.refunded_at - deed.rewarded_at <= AT_ONCE_AFTER_REWARD for deed in soon),
         "late_refunds": len(late),
         "late_refund_share": len(late) / len(old) if old else 0.0,
     }

@@ -234,7 +234,9 @@ def _facts(app: App, story: Story, now: datetime) -> tuple[Facts, Ring, list[tup
     popular = {(int(near.kind), near.key) for near in sent.neighbours.values() if near.is_hub}
     related = {deed.referee_id for deed in story.deeds} | {story.referrer_id}
     ring = (
-        rings.around(app, user_id, at=now, related=related, without=popular) if user_id else Ring((story.referrer_id,))
+        rings.around(app, user_id, at=now, related=related, brought_by=story.referrer_id, without=popular)
+        if user_id
+        else Ring((story.referrer_id,))
     )
     around: list[tuple[str, str]] = []
     if ring.size > 1:

@@ -91,7 +91,7 @@ class Ring:
     """(kind, key) → its users, of the keys that connect."""
     smallest_key: tuple[int, int] | None = None
     is_apart: bool = False
-    """Of three to five: each was seen at some address, and no two of them at the same, though they share what people share at home."""
+    """Of three to five: they and who brought them were each seen at some address, and no two at the same."""
     known: int = 0
     """How large one of the members saw it from the middle, when it was looked at: its ends see three hops only."""
 
@@ -131,11 +131,12 @@ def around(
     *,
     at: datetime,
     related: Iterable[str] = (),
+    brought_by: str | None = None,
     without: Collection[tuple[int, int]] = (),
 ) -> Ring:
     """The ring of a user, in at most three statements; a small one takes one more. ``related``: the referrer and his other friends; among
-    them a shared address with the same device or browser connects too. ``without``: keys known to be popular, such as a shop's
-    tablet."""
+    them a shared address with the same device or browser connects too. ``brought_by``: with whom they may live. ``without``: keys
+    known to be popular, such as a shop's tablet."""
     kin = {user_id, *related}
     members, frontier = {user_id}, {user_id}
     shared: dict[tuple[int, int], tuple[str, ...]] = {}
@@ -153,15 +154,18 @@ def around(
         members |= frontier
         if not frontier:
             break
-    return Ring(tuple(sorted(members)), shared, min(shared, default=None), _is_apart(app, members, at - WITHIN))
+    return Ring(
+        tuple(sorted(members)), shared, min(shared, default=None), _is_apart(app, members, brought_by, at - WITHIN)
+    )
 
 
-def _is_apart(app: App, members: Collection[str], since: datetime) -> bool:
+def _is_apart(app: App, members: set[str], brought_by: str | None, since: datetime) -> bool:
     """An address that many use counts as one in common: who works in one office may live together, too."""
     if not APART[0] <= len(members) <= APART[-1]:
         return False
-    placed, together = sql.row(_TOGETHER, {"app_id": app.pk, "users": sorted(members), "since": since})
-    return placed == len(members) and not together
+    people = sorted(members if brought_by is None else members | {brought_by})
+    placed, together = sql.row(_TOGETHER, {"app_id": app.pk, "users": people, "since": since})
+    return placed == len(people) and not together
 
 
 def _on_address(users: list[str], companions: list[int | None], kin: set[str]) -> list[str]:

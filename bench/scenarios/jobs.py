@@ -6,6 +6,10 @@ DUE = """
 SELECT app_id, count(DISTINCT subject_id) FROM fraud_rescore
 WHERE app_id = ANY(%(apps)s) AND due_at <= %(now)s GROUP BY app_id
 """
+WAITING = """
+SELECT a FROM unnest(%(apps)s::text[]) a WHERE EXISTS (
+  SELECT FROM referrals_reward r WHERE r.app_id = a AND r.status = 'PENDING' AND coalesce(r.matures_at, r.created_at) <= %(now)s)
+"""
 
 
 def look_again(apps: list, now: datetime) -> int:
@@ -20,6 +24,14 @@ def look_again(apps: list, now: datetime) -> int:
             by_id[app_id].clock_frozen_at = now
             looked_at += rescoring.run(by_id[app_id], most=subjects)
     return looked_at
+
+
+def waiting(apps: list, now: datetime) -> list:
+    """Those of the apps in which a reward's time has come."""
+    from incenta.database import sql
+
+    found = sql.rows(WAITING, {"apps": [app.pk for app in apps], "now": now})
+    return [app for app in apps if (app.pk,) in found]
 
 
 def mature(apps: list, now: datetime) -> None:

@@ -280,7 +280,7 @@ class Stage:
             raise SystemExit("Too many looks broke; the first of them is told above.")
         if now >= self._swept + SWEEP:
             self._swept = now
-            jobs.mature(self.busy, now)
+            jobs.mature(jobs.waiting(self.busy, now), now)
             earning = [app for app, items in zip(self.apps, self.items, strict=True) if items]
             if now.hour < SWEEP // HOUR:
                 self.played.looks += jobs.look_for_farming(earning, now)

@@ -200,7 +200,7 @@ def test_a_slow_drip_of_the_cheapest_is_held_by_what_it_adds_up_to():
     assert "STEADY_DRIP" not in spoken(story(fits))
 
 
-def refunded(count: int, of: int, *, after: timedelta = 10 * DAY) -> list[Deed]:
+def refunded(count: int, of: int, *, after: timedelta = 5 * DAY) -> list[Deed]:
     found = deeds([NOON])
     for place in range(of):
         at = NOON - 60 * DAY + place * HOUR
@@ -215,6 +215,11 @@ def refunded(count: int, of: int, *, after: timedelta = 10 * DAY) -> list[Deed]:
 def test_refunds_after_the_reward_count_where_they_are_many(count, of, points):
     told = spoken(story(refunded(count, of)))
     assert told.get("REFUND_AFTER_REWARD") == points
+
+
+def test_one_ordinary_return_is_nobodys_fraud():
+    assert "REFUND_AFTER_REWARD" not in spoken(story(refunded(1, 1, after=10 * DAY)))
+    assert spoken(story(refunded(2, 2, after=10 * DAY)))["REFUND_AFTER_REWARD"] == 40
 
 
 def test_fashion_comes_back_everywhere():

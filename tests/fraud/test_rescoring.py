@@ -36,16 +36,23 @@ def later(shop, **more) -> None:
     at(shop, (clock.now(shop.app) + timedelta(**more)).isoformat())
 
 
-def context(user: str, device: str | None = None) -> dict:
+def context(user: str, device: str | None = None, ip: str | None = None) -> dict:
+    """Each lives by himself, unless it is said where."""
     place = sum(map(ord, user))
-    told = {"email": f"{user}@example.com", "ip": f"8.{place % 200}.{len(user)}.9"}
+    told = {"email": f"{user}@example.com", "ip": ip or f"8.{place % 200}.{len(user)}.9"}
     return {"context": told | ({"deviceId": device} if device else {})}
 
 
 def converted(
-    shop, referee: str, referrer: str = "mallory", amount: float = 50, device: str | None = None, **more
+    shop,
+    referee: str,
+    referrer: str = "mallory",
+    amount: float = 50,
+    device: str | None = None,
+    ip: str | None = None,
+    **more,
 ) -> str:
-    made = shop.convert(shop.code(shop.friends, referrer), referee, amount, **context(referee, device), **more)
+    made = shop.convert(shop.code(shop.friends, referrer), referee, amount, **context(referee, device, ip), **more)
     assert made.status == 201, made
     later(shop, minutes=7)
     return made["conversionId"]
@@ -112,11 +119,30 @@ def test_a_ring_that_comes_together_later_is_held_whole_and_is_one_case(shop):
 
 
 def test_a_family_is_no_ring(shop):
-    conversions = [converted(shop, person, device="tablet" if person != "anil" else "phone") for person in FAMILY]
+    conversions = [
+        converted(shop, person, device="tablet" if person != "anil" else "phone", ip="8.8.4.4") for person in FAMILY
+    ]
     later(shop, days=2)
     while look(shop):
         pass
     assert statuses(shop) == dict.fromkeys(conversions, "CONVERTED")
+
+
+def test_four_on_one_tablet_who_are_never_at_one_address_are_all_held(shop):
+    for person in FAMILY[:2]:
+        converted(shop, person, "asha", device="tablet")
+    later(shop, hours=2)
+    look(shop)
+    assert set(statuses(shop).values()) == {"CONVERTED"}  # two may be a couple
+    for person in FAMILY[2:]:
+        converted(shop, person, "asha", device="tablet")
+    later(shop, hours=1)
+    while look(shop):
+        pass
+    assert set(statuses(shop).values()) == {"FLAGGED"}  # the first two as well
+    assert Flag.objects.filter(app=shop.app, signal="RING_APART").count() == 4
+    assert Case.objects.filter(app=shop.app, key__startswith="ring:").count() == 1
+    sound(shop)
 
 
 def test_a_score_that_falls_releases_nothing(shop):

@@ -88,6 +88,11 @@ def test_four_who_share_and_are_never_at_one_address(himal, rival, addresses, is
     seen(himal, "u1", KeyKind.IP, 9, at=NOON - timedelta(days=200))
     ring = around(himal, "u1")
     assert (ring.size, ring.is_apart, ring.step) == (4, is_apart, 4 * is_apart)
+    assert not around(himal, "u1", brought_by="asha").is_apart  # where she lives nobody knows
+    seen(himal, "asha", KeyKind.IP, 5)
+    assert around(himal, "u1", brought_by="asha").is_apart == is_apart
+    seen(himal, "asha", KeyKind.IP, 2)
+    assert not around(himal, "u1", brought_by="asha").is_apart  # she is at home with one of them
 
 
 @pytest.mark.parametrize("count", [2, 6])

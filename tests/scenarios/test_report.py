@@ -29,6 +29,16 @@ def test_parts_are_told_together_and_of_what_was_played_twice_the_newer():
     assert [row.held.of for row in measuring.honest(whole)] == [1, 2]
 
 
+def test_two_worlds_are_told_together_and_their_gangs_are_not():
+    one, other = part("L1", "a"), part("L1", "a", "b")
+    other.seed = 2
+
+    both = fraud_report._worlds([one, other])
+
+    assert [row.held.of for row in measuring.honest(both)] == [3]
+    assert len({each.label.ring for each in both.conversions}) == 2
+
+
 def test_what_people_wrote_around_the_tables_stays():
     new = fraud_report.put_into("", "old tables")
     written = f"Before.\n\n{new}\nWhy F3 is missed.\n"
