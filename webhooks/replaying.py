@@ -106,17 +106,18 @@ def _again(job: WebhookReplay, room: int) -> tuple[int, bool]:
 # So may what a transaction that is still open will put before the place that we have reached: fan-out will see it after us, and
 # the endpoint as it is now. What fan-out stumbles over is not waited for.
 _EVENTS = """
-SELECT e.id, e.position, e.type, CASE WHEN e.is_missing THEN e.data::text END, e.occurred_at, e.recorded_at, e.is_missing,
-  e.is_wanted AND e.dispatched_at IS NULL AND NOT EXISTS (SELECT 1 FROM events_stuckevent AS s WHERE s.event_id = e.id),
-  e.dispatched_at IS NULL
+SELECT w.id, w.position, w.type, CASE WHEN w.is_wanted AND sent.one IS NULL THEN w.data::text END, w.occurred_at, w.recorded_at,
+  w.is_wanted AND sent.one IS NULL,
+  w.is_wanted AND w.dispatched_at IS NULL AND NOT EXISTS (SELECT 1 FROM events_stuckevent AS s WHERE s.event_id = w.id),
+  w.dispatched_at IS NULL
 FROM (
-  SELECT w.*, w.is_wanted AND NOT EXISTS (SELECT 1 FROM webhooks_webhookdelivery AS d
-    WHERE d.message_id = w.id AND d.endpoint_id = %(endpoint)s) AS is_missing
-  FROM (
-    SELECT *, recorded_at >= %(since)s AND recorded_at < %(until)s AND (%(all)s OR type = ANY(%(types)s)) AS is_wanted
-    FROM events_event WHERE app_id = %(app)s AND (position, id) > (%(position)s::bigint, %(id)s::text)
-    ORDER BY position, id LIMIT %(read)s) AS w) AS e
-ORDER BY e.position, e.id
+  SELECT *, recorded_at >= %(since)s AND recorded_at < %(until)s AND (%(all)s OR type = ANY(%(types)s)) AS is_wanted
+  FROM events_event WHERE app_id = %(app)s AND (position, id) > (%(position)s::bigint, %(id)s::text)
+  ORDER BY position, id LIMIT %(read)s) AS w
+-- the limit has it look up each message, and not read all that the endpoint was ever sent
+LEFT JOIN LATERAL (SELECT 1 AS one FROM webhooks_webhookdelivery AS d
+  WHERE d.message_id = w.id AND d.endpoint_id = %(endpoint)s LIMIT 1) AS sent ON w.is_wanted
+ORDER BY w.position, w.id
 """
 
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
@@ -63,7 +64,8 @@ def _act(ids: list[str], subscribers: dict[str, list[Subscriber]]) -> None:
     if not ids:
         return
     events = list(Event.objects.filter(id__in=ids).order_by("id"))
-    checking.sample(events)
+    if settings.EVENT_CHECK == "sample":
+        checking.sample(events)
     for wanted, actions in subscribers.items():
         batch = [event for event in events if wanted in ("*", event.type)]
         for action in actions:
