@@ -1,9 +1,11 @@
 """What webhooks hold of a person: the bodies that were sent. Those that have arrived, or never will, go with the person."""
 
+from django.db.models import Q
+
 from incenta.accounts import people
 from incenta.accounts.people import Person
 
-from .models import State, WebhookAttempt, WebhookDelivery, WebhookMessage
+from .models import ReceivedHook, State, WebhookAttempt, WebhookDelivery, WebhookMessage
 
 ENDED = (State.DELIVERED, State.FAILED, State.QUARANTINED)
 
@@ -22,3 +24,6 @@ def _forget_bodies(person: Person) -> None:
     WebhookAttempt.objects.filter(app=person.app, delivery__in=deliveries).delete()
     deliveries.delete()
     WebhookMessage.objects.filter(app=person.app, pk__in=ended).delete()
+    # a live endpoint may lead to the sandbox's test receiver, too
+    received = ReceivedHook.objects.filter(Q(app=person.app) | Q(app__sandbox_of=person.app))
+    received.filter(message_id__in=ids).delete()

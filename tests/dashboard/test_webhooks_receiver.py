@@ -8,7 +8,7 @@ from django.test import Client
 
 from incenta.accounts.models import App
 from incenta.events.catalogue import EVENT_TYPES
-from tests.cast import at_once
+from tests.cast import at_once, caller
 from tests.dashboard.conftest import body, sign_in
 from tests.webhooks.conftest import dispatch, endpoint_of, happen, make_due, pump
 from webhooks import receiver_address, receiving, targets
@@ -140,3 +140,16 @@ def test_an_empty_sandbox_offers_the_receiver_and_the_live_app_does_not(sandbox,
     sent = {"url": receiver_address.url_of(sandbox.pk), "description": "", "everything": "on"}
     assert owner.post(f"/dashboard/{sandbox.pk}/webhooks/new/", sent).status_code == 201
     assert WebhookEndpoint.objects.get(app=sandbox).url == sent["url"]
+
+
+def test_what_was_received_of_a_person_goes_with_the_person(sandbox):
+    shop = caller(sandbox)
+    endpoint_of(sandbox, receiver_address.url_of(sandbox.pk))
+    campaign = shop.campaign()
+    for name in ("asha", "bikram"):
+        shop.code(campaign, name)
+    dispatch()
+    assert pump() == 2
+    assert shop.delete("/users/asha").status in (200, 204)
+    [left] = ReceivedHook.objects.filter(app=sandbox)
+    assert b"bikram" in bytes(left.body)
