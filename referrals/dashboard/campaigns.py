@@ -1,5 +1,6 @@
 """Campaigns: listed, made, looked at, changed, paused."""
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import django_filters
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from incenta import clock, money
+from incenta.accounts.models import App
 from incenta.dashboard.access import actor_of, actors, may
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
@@ -25,9 +27,10 @@ from .campaign_form import CampaignForm
 from .estimate import estimate, usual_order
 from .funnel import funnel_of
 from .sentences import asset_of, reward_in_short, sentences
-from .series import RANGES, days_of, top_referrers
+from .series import RANGES, conversions_of, days_of, top_referrers
 from .templates import TEMPLATES
 
+SPARK_DAYS = 14
 SUMMED = ("clicks", "conversions", "referrals")
 
 
@@ -87,9 +90,12 @@ class Campaigns(ListPage):
         return rows.annotate(**{f"{wanted}_summed": _summed(app, wanted)}) if wanted in SUMMED else rows
 
     def decorate(self, records: list) -> list:
-        figures = stats.of_campaigns(self.request.app, [campaign.pk for campaign in records]) if records else {}
+        app, ids = self.request.app, [campaign.pk for campaign in records]
+        figures = stats.of_campaigns(app, ids) if records else {}
+        days = conversions_of(app, ids, SPARK_DAYS, today_of(app)) if records else {}
         for campaign in records:
             campaign.figures = figures[campaign.pk]
+            campaign.days = days[campaign.pk]
             campaign.status_label = CampaignStatus(campaign.current_status).label
             campaign.reward_in_short = reward_in_short(campaign)
             campaign.reward_minor = campaign.figures["rewards"].get(asset_of(campaign), 0)
@@ -98,6 +104,11 @@ class Campaigns(ListPage):
 
     def more_context(self, page, **kwargs) -> dict:
         return {"may_edit": may(self.request, "campaigns.edit"), "templates": list(TEMPLATES.values())}
+
+
+def today_of(app: App) -> date:
+    """The app's own day."""
+    return clock.now(app).astimezone(ZoneInfo(app.timezone)).date()
 
 
 def _summed(app, name: str):
@@ -143,7 +154,7 @@ class CampaignDetail(CampaignPage):
         figures = stats.of_campaigns(app, [campaign.pk])[campaign.pk]
         asked = request.GET.get("range", "")
         span = int(asked) if asked in map(str, RANGES) else RANGES[0]
-        days = days_of(app, campaign.pk, span, clock.now(app).astimezone(ZoneInfo(app.timezone)).date())
+        days = days_of(app, campaign.pk, span, today_of(app))
         return self.about(
             campaign,
             figures=figures,

@@ -1,7 +1,8 @@
 """What this room shows on the overview: rewards that wait, the programme's numbers, and how far codes come."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -146,7 +147,7 @@ SELECT (SELECT count(*) FROM code),
 def funnel(request: HttpRequest, span: Span) -> list[tuple[str, int]] | None:
     """How far the codes came that were made in the span; ``None`` where there are too many to follow. One statement."""
     app = request.app
-    since = clock.now(app) - timedelta(days=span.days + 1)
+    since = datetime.combine(span.start, time.min, ZoneInfo(app.timezone))
     counts = sql.row(_FUNNEL, {"app": app.pk, "since": since})
     if counts[0] > MOST_CODES:
         return None

@@ -8,7 +8,8 @@ from django.shortcuts import redirect
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.lists import said
 from incenta.dashboard.pages import AppPage, forbidden
-from referrals import reward_batches
+from referrals import reward_batches, reward_state
+from referrals.models.reward import RewardStatus
 from referrals.reward_batches import MOST_AT_ONCE, Batch, Verb
 
 from .rewards import RewardFilter
@@ -46,17 +47,22 @@ class RewardBatch(AppPage):
         if "seen" in request.POST:
             return self.done(verb, _seen(request.POST["seen"]), request.POST.get("told", "").strip())
         if request.POST.get("all"):
-            ids, has_more = self.matching()
+            ids, has_more = self.matching(verb)
         else:
             ids, has_more = request.POST.getlist("id"), False
         if not ids:
-            return self.refused(verb, "Select the rewards first.")
+            is_all = bool(request.POST.get("all"))
+            told = "None of those that match can be moved so." if is_all else "Select the rewards first."
+            return self.refused(verb, told)
         return self.asked(verb, reward_batches.look(request.app, verb, ids, actor=actor_of(request)), has_more=has_more)
 
-    def matching(self) -> tuple[list[str], bool]:
-        """The ids of what the list would show, oldest first, and whether there are more than one order takes."""
+    def matching(self, verb: str) -> tuple[list[str], bool]:
+        """The ids of what the list would show and the verb could move, oldest first, and whether there are more than one order
+        takes."""
         request = self.request
-        filters = RewardFilter(said(request), queryset=request.app.rewards.all(), request=request)
+        statuses = [RewardStatus.PENDING] if verb == Verb.APPROVE else reward_state.OPEN
+        rows = request.app.rewards.filter(status__in=statuses)
+        filters = RewardFilter(said(request), queryset=rows, request=request)
         if not filters.is_valid():
             return [], False
         ids = list(filters.qs.order_by("created_at", "pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])

@@ -28,6 +28,27 @@ def days_of(app: App, campaign_id: str, days: int, today: date) -> list[tuple[da
     return [(day, *counted.get(day, (0, 0))) for day in each]
 
 
+_EACH = """
+SELECT campaign_id, day, sum(conversions)::bigint FROM (
+  SELECT campaign_id, day, conversions FROM referrals_statday
+  WHERE app_id = %(app)s AND campaign_id = ANY(%(ids)s) AND day > %(since)s
+  UNION ALL SELECT campaign_id, day, conversions FROM referrals_statdelta
+  WHERE app_id = %(app)s AND campaign_id = ANY(%(ids)s) AND day > %(since)s
+) s GROUP BY campaign_id, day
+"""
+
+
+def conversions_of(app: App, ids: list[str], days: int, today: date) -> dict[str, list[tuple[str, int]]]:
+    """Campaign → ``(day, conversions)`` of each of the last ``days`` days. One statement for any number of campaigns."""
+    since = today - timedelta(days=days)
+    counted = {
+        (campaign, day): count
+        for campaign, day, count in sql.rows(_EACH, {"app": app.pk, "ids": list(ids), "since": since})
+    }
+    each = [since + timedelta(days=number) for number in range(1, days + 1)]
+    return {campaign: [(day.isoformat(), counted.get((campaign, day), 0)) for day in each] for campaign in ids}
+
+
 MOST_CONVERSIONS = 100_000
 """Up to here the campaign's conversions are counted by referrer while the page waits."""
 MOST_REFERRERS = 5
