@@ -191,7 +191,7 @@ class Referrals:
                     "Status": each.get_status_display(),
                     "Made": clock.iso(each.created_at),
                 },
-                _page(each),
+                f"referrals/{each.pk}/",
             )
             for each in found
         }
@@ -346,13 +346,9 @@ def _describe_conversion(conversion: Conversion, held: dict[str, int]) -> Descri
             "Code made": clock.iso(conversion.referral.created_at),
             "Converted": clock.iso(conversion.converted_at),
         },
-        _page(conversion.referral),
+        f"conversions/{conversion.pk}/",
         "It was reversed as a whole." if conversion.status == ConversionStatus.REVERSED and not held else "",
     )
-
-
-def _page(referral: Referral) -> str:
-    return f"campaigns/{referral.campaign_id}/referrals/?q={referral.code}"
 
 
 def _counted(conversion: Conversion) -> Effect:
