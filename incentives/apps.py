@@ -13,7 +13,7 @@ class IncentivesConfig(AppConfig):
         from incenta.accounts import test_clock
 
         from . import expiring, farming, fraud_subjects, ledger, people
-        from .dashboard import person
+        from .dashboard import person, search
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
@@ -21,3 +21,4 @@ class IncentivesConfig(AppConfig):
         test_clock.sweep_with(farming.look, place=0)
         test_clock.sweep_with(expiring.expire, place=4, next=expiring.next_due)
         person.register()
+        search.register()

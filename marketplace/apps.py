@@ -13,7 +13,7 @@ class MarketplaceConfig(AppConfig):
         from incentives.redemption_review import shelve
 
         from . import expiring, people, settlement
-        from .dashboard import person
+        from .dashboard import person, search
         from .redemptions import explain
         from .review_shelf import Market
 
@@ -23,3 +23,4 @@ class MarketplaceConfig(AppConfig):
         people.tell()
         test_clock.sweep_with(expiring.expire, place=5, next=expiring.next_due)
         person.register()
+        search.register()

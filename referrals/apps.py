@@ -22,3 +22,4 @@ class ReferralsConfig(AppConfig):
         overview.register()
         person.register()
         search.register()
+        search.register()

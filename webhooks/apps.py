@@ -8,8 +8,9 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from . import people
-        from .dashboard import overview, told
+        from .dashboard import overview, search, told
 
         people.tell()
         overview.register()
         told.register()
+        search.register()

@@ -8,6 +8,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import people
+        from .dashboard import search
         from .models import Participant
 
         people.hold(people.Holding("profile", Participant, ("external_id",), blanked={"username": "", "email": ""}))
+        search.register()

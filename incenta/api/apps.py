@@ -8,3 +8,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from incenta.api import addresses  # noqa: F401 - every URLconf may use its converters
+
+        from .dashboard import search
+
+        search.register()
