@@ -22,4 +22,3 @@ class ReferralsConfig(AppConfig):
         overview.register()
         person.register()
         search.register()
-        search.register()
