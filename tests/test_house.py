@@ -166,6 +166,7 @@ ANOTHER_BEGINNING = {
     "Referral.slug": "the short link /r/{slug} knows no app: one namespace for the installation",
     "ApiKey.digest": "a key is found before its app is known",
     "ApiKey.created_by": "a person; asked when the person is deleted",
+    "audit_entry_of_merchant": "what concerns the merchant and none of its apps",
     "event_undispatched": "the dispatcher takes the events of all apps in the order of their ids",
     "idempotency_record_age": "the purge of all apps",
     "webhook_message_age": "the purge of all apps",

@@ -191,8 +191,8 @@ def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool, point_of_
 
     ``publishable``: whether the view is one that browsers may call; ``point_of_sale``: whether tills may.
     """
-    if key.app.status == App.Status.SUSPENDED:
-        raise Forbidden("app_suspended", "This app is suspended.")
+    if key.app.status != App.Status.ACTIVE:
+        raise Forbidden("app_suspended", f"This app is {key.app.get_status_display().lower()}.")
     scope = key.scope
     if scope == ApiKey.Scope.FULL:
         return

@@ -30,8 +30,8 @@ def follow(request: HttpRequest, slug: str) -> HttpResponse:
     # a browser that only looks ahead has clicked nothing
     looks_ahead = request.method == "HEAD" or any(word in _purpose(request) for word in PREFETCHES)
     try:
-        if app.status == App.Status.SUSPENDED:
-            raise BadRequest("campaign_not_active", "The app is suspended.")
+        if app.status != App.Status.ACTIVE:
+            raise BadRequest("campaign_not_active", f"The app is {app.get_status_display().lower()}.")
         if looks_ahead:
             rules.of_version(app, campaign.pk, campaign.version).require_open(clock.now(app))
         else:

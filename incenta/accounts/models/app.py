@@ -14,7 +14,9 @@ from .merchant import Merchant
 class App(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE", "Active"
-        SUSPENDED = "SUSPENDED", "Suspended"
+        PAUSED = "PAUSED", "Paused"  # by its merchant, who can go on
+        SUSPENDED = "SUSPENDED", "Suspended"  # by the operator
+        CLOSED = "CLOSED", "Closed"  # by its owner, for good
 
     id = IdField(prefix="app")
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="apps")
