@@ -21,6 +21,20 @@ def standing(tmp_path_factory) -> Iterator[Site]:
         shutil.rmtree(made.folder, ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The figures that tests have measured."""
+    measured = [
+        (report.nodeid.split("::")[1], name, value)
+        for report in terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+        if report.when == "call"
+        for name, value in report.user_properties
+    ]
+    if measured:
+        terminalreporter.section("Measured")
+        for test, name, value in sorted(measured):
+            terminalreporter.write_line(f"{test}: {name} {value}")
+
+
 @pytest.fixture
 def site(standing) -> Iterator[Site]:
     standing.fresh()

@@ -44,8 +44,7 @@ def test_receivers_that_hang_hold_up_none_that_answer(site, hung, of, events, mo
     )
     assert len(waited) == events * (of - hung)
     p99 = waited[int(len(waited) * 0.99) - 1]
-    record_property("healthy p99", p99)
-    print("healthy p99", p99)
+    record_property(f"healthy p99 with {hung} of {of} hung, s", round(p99, 2))
     assert p99 <= stretched(most_s)
     site.check(expected | {id for (id,) in site.rows("SELECT id FROM events_event")}, duplicates=0)
 
@@ -101,8 +100,8 @@ def test_hostile_receivers_cost_little_and_their_batch_is_recorded(site, record_
         until(lambda: not {"pending", "leased"} & site.states().keys(), "the rest is held")
     grown = pump.peak_mb() - before
 
-    record_property("memory, MB", grown)
-    print("memory, MB", grown, "longest, ms", longest)
+    record_property("memory, MB", round(grown))
+    record_property("longest request, ms", longest)
     assert longest <= stretched(5 + 2 + 1) * 1000
     assert grown <= 50
     site.check({id for (id,) in site.rows("SELECT id FROM events_event")}, duplicates=0)
