@@ -113,7 +113,7 @@ def test_one_persons_story_is_a_few_clicks_away(visit, himal):
     expect(page.get_by_role("heading", name="bikram")).to_be_visible()
     page.get_by_role("link", name="Converted for USD 49.99").click()
     expect(page.get_by_role("heading", name="USD 49.99")).to_be_visible()
-    page.get_by_text("REFERRAL_CONVERTED, told to nobody").click()
+    page.get_by_text("REFERRAL_CONVERTED, no webhook on record").click()
     expect(page.get_by_text('"conversionId"').first).to_be_visible()
     assert owner.violations() == []
 

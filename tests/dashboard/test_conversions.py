@@ -60,7 +60,7 @@ def test_a_page_says_what_was_decided_and_why(himal, owner, url):
     for words in (
         "USD 80.00", "order-1", "&lt;b&gt;Thamel&lt;/b&gt;", "Referrer: asha, 10 % of the order",
         "USD 4.00 (capped, would be USD 8.00)", "USD 500.00 was left", "version 1 of its rules", "it is at 2 now",
-        "The friend&#x27;s first in this campaign", "REFERRAL_CONVERTED", "told to nobody", "asha earned USD 4.00",
+        "The friend&#x27;s first in this campaign", "REFERRAL_CONVERTED", "no webhook on record", "asha earned USD 4.00",
         "by API key “tests”", "&quot;trace&quot;", made["rewardId"],
     ):  # fmt: skip
         assert words in page, words

@@ -106,9 +106,9 @@ def test_a_case_leads_to_what_it_is_about_and_that_leads_back(himal, url):
     browser = sign_in(himal.app.merchant, ANALYST)
     text = body(browser.get(url(f"fraud/cases/{case.pk}/")))
     assert not re.search(r"<dd>\d{4}-\d\d-\d\dT", text)  # moments as people read them
-    [link] = {unescape(each) for each in re.findall(r'href="([^"]+/referrals/\?q=[^"]+)"', text)}
-    codes = body(browser.get(link))
-    [back] = {unescape(each) for each in re.findall(r'href="([^"]+/fraud/\?q=[^"]+)"', codes)}
+    [link] = {unescape(each) for each in re.findall(r'href="([^"]+/conversions/conv_[^"]+)"', text)}
+    order = body(browser.get(link))
+    [back] = {unescape(each) for each in re.findall(r'href="([^"]+/fraud/\?q=[^"]+)"', order)}
     assert case.pk in body(browser.get(back))
     assert "/fraud/?q=" not in body(sign_in(himal.app.merchant, DEVELOPER).get(link))
 
