@@ -24,6 +24,7 @@ PREFIXES = {
     "dlv": "webhook delivery",
     "evt": "incentive event",
     "flag": "fraud flag",
+    "inv": "invitation into a team",
     "item": "catalog item",
     "key": "API key",
     "lent": "entry of a fraud list",

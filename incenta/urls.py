@@ -36,6 +36,7 @@ urlpatterns = [
     path("", include("referrals.links.urls")),
     path("hooks/test/", include("webhooks.receiver_urls")),
     path("", include("incenta.health")),
+    path("", include("incenta.accounts.dashboard.public_urls")),
     path("accounts/", include("allauth.urls")),
     path("dashboard/", include((dashboard, "dashboard"))),
     path("staff/", admin.site.urls),

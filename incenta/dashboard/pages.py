@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from incenta.accounts.permissions import who_can
 from incenta.errors import DomainError, Forbidden, NotFound
 
-from .access import governing, grantors, may, open_app
+from .access import governing, grantors, may, note_presence, open_app
 
 
 class SignedInPage(View):
@@ -49,6 +49,7 @@ class AppPage(SignedInPage):
         request.section = self.section
         if request.session.get("app_id") != app_id:
             request.session["app_id"] = app_id  # where /dashboard/ leads next time; the URL alone decides what is shown
+        note_presence(request)
         if not may(request, self.permission):
             return forbidden(request, self.permission)
         if request.content_type == "application/x-www-form-urlencoded" and _holds_nul(request):

@@ -3,6 +3,7 @@
 from .api_key import ApiKey
 from .app import App
 from .audit_entry import AuditEntry
+from .invitation import Invitation
 from .membership import Membership, Role
 from .merchant import Merchant
 from .participant import Participant
@@ -10,4 +11,16 @@ from .plan import Plan
 from .tombstone import Tombstone
 from .user import User
 
-__all__ = ["ApiKey", "App", "AuditEntry", "Membership", "Merchant", "Participant", "Plan", "Role", "Tombstone", "User"]
+__all__ = [
+    "ApiKey",
+    "App",
+    "AuditEntry",
+    "Invitation",
+    "Membership",
+    "Merchant",
+    "Participant",
+    "Plan",
+    "Role",
+    "Tombstone",
+    "User",
+]

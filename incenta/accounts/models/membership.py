@@ -20,7 +20,14 @@ class Membership(models.Model):
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=12, choices=Role.choices)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+    last_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When this person last opened a page, to a quarter of an hour."
+    )
+    hides_first_run = models.BooleanField(default=False, help_text="Has put the first steps away.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["merchant", "user"], name="membership_unique")]
