@@ -92,5 +92,6 @@ def test_a_search_costs_as_much_among_many(himal, owner, url):
     himal.convert(himal.code(campaign, "fr"), "frida", externalId="fr1")
     few = cost()
     for number in range(MOST + 2):
-        himal.convert(himal.code(himal.campaign(name=f"fr {number}"), f"fr{number}"), f"frida{number}", externalId=f"fr-{number}")  # fmt: skip
+        code = himal.code(himal.campaign(name=f"fr {number}"), f"fr{number}")
+        himal.convert(code, f"frida{number}", externalId=f"fr-{number}")
     assert cost() == few <= 18

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from incenta.accounts import create_merchant
+from incenta.accounts import audit, create_merchant
 from incenta.accounts.forms import AppForm, FirstForm
 from incenta.accounts.models import ApiKey
 from incenta.dashboard import once
@@ -70,6 +70,7 @@ class NewApp(AppPage):
                     app = request.membership.merchant.open_app(
                         told["name"], currency=told["currency"], timezone=told["timezone"]
                     )  # fmt: skip
+                    audit.note("app.opened", actor_of(request), app=app, subject=app.pk, name=app.name)
             except DomainError as error:
                 form.add_error(None, error.message)
             else:

@@ -11,9 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from incenta.accounts import audit
 from incenta.accounts.forms import KeyForm, RollForm
 from incenta.accounts.models import ApiKey, App
 from incenta.dashboard import once
+from incenta.dashboard.access import actor_of
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
 from incenta.errors import DomainError, NotFound
@@ -138,6 +140,7 @@ class NewKey(AppPage):
                 key, secret = ApiKey.objects.issue(
                     request.app, told["name"], told["scope"], created_by=request.user, expires_at=form.expires_at()
                 )  # fmt: skip
+                audit.note("key.created", actor_of(request), app=request.app, subject=key.pk, name=key.name, scope=key.scope)
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"form": form}, status=422)
@@ -190,6 +193,7 @@ class RollKey(AppPage):
         try:
             with transaction.atomic():
                 new, secret = key.roll(timedelta(hours=int(form.cleaned_data["overlap"])), by=request.user)
+                audit.note("key.rolled", actor_of(request), app=request.app, subject=key.pk, name=key.name, replacedBy=new.pk)
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"key": self.find(key_id), "form": form}, status=422)
@@ -206,5 +210,7 @@ class RevokeKey(Action):
         key = self.request.app.api_keys.filter(pk=key_id).first()
         if key is None:
             raise NotFound("key_not_found", "API key not found.")
-        key.revoke()
+        if key.revoked_at is None:
+            key.revoke()
+            audit.note("key.revoked", actor_of(self.request), app=self.request.app, subject=key.pk, name=key.name)
         return f"The key “{key.name}” is revoked. Calls that use it are refused from now on."
