@@ -328,7 +328,8 @@ def test_what_is_anothers_is_as_what_does_not_exist(neighbours):
     wrong, asked = [], 0
     owners_before = checksums((owner.app.pk,))
     everything_before = checksums()
-    for label, method, route in api_calls():
+    # last those that make a person of the caller's own, who is then no longer nobody to the others
+    for label, method, route in sorted(api_calls(), key=lambda call: call[0] in MAY_MOVE):
         if method in ("POST", "PUT", "PATCH"):
             sent = [body for key, body in bodies if key == label and body is not NAMES_NOTHING]
         else:
@@ -356,18 +357,15 @@ def test_what_is_anothers_is_as_what_does_not_exist(neighbours):
                     wrong.append(f"{label} answers {status} to another's: {faces[0][1]}")
                 changes = moved(everything_before, after := checksums())
                 everything_before = after
-                if changes := [line for line in changes if line.split(":")[0] != MAY_MOVE.get(label)]:
+                if changes := [line for line in changes if line.split(":")[0] not in MAY_MOVE.get(label, ())]:
                     wrong.append(f"{label} moved something: {changes}")
     assert not wrong, "\n".join(wrong)
     assert asked > 60, "the walk walked nowhere"
     assert checksums((owner.app.pk,)) == owners_before
 
 
-MAY_MOVE = {
-    "POST incentives/events/bulk": "incentives_wallet",
-    "PATCH incentives/users/<user_id:user_id>": "incentives_standing",
-}
-"""What a call may write although it names another's: the row of a person of the caller's own, who bears the name."""
+MAY_MOVE = {"PATCH incentives/users/<user_id:user_id>": {"incentives_standing", "incentives_wallet"}}
+"""What a call may write although it names another's: the rows of a person of the caller's own, who bears the name."""
 
 ANSWERS = {
     "POST incentives/events/bulk": "each event stands alone, with its own error",
