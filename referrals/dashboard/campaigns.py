@@ -231,6 +231,9 @@ class CampaignFormPage(CampaignPage):
                 }
             except InvalidInput as error:
                 form.refuse_domain(error)
+        # what is still empty is not wrong yet
+        context["wrong"] = [(field.label, field.errors[0]) for field in form if field.errors and field.value()]
+        context["wrong"] += [("Tiers", told) for told in form.tier_errors]
         if self.request.htmx:
             return self.page(context, template=f"{self.template_name}#foreseen")
         return self.page(context, status=200 if "estimate" in context else 422)

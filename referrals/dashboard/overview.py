@@ -13,6 +13,7 @@ from incenta.dashboard.overview import Number, Shown, Span, Step, ToDo, show_wit
 from incenta.database import sql
 from referrals.models.stat import COUNTED
 
+from .first_run import FirstSteps
 from .funnel import CLICKED, narrowing
 
 MOST_WAITING = 1_000
@@ -158,8 +159,12 @@ def funnel(request: HttpRequest, span: Span) -> list[tuple[str, int]] | None:
 
 
 def steps(request: HttpRequest) -> list[Step]:
-    """What comes before the first reward. Four short looks."""
+    """What comes before the first reward: in the sandbox as its own page tells it. A few short looks."""
     app = request.app
+    if app.is_sandbox:
+        page = reverse("dashboard:first_run", args=[app.pk])
+        first = FirstSteps(app).steps()
+        return [Step(step.title, f"{page}#step-{step.key}", step.is_done) for step in first]
     campaign = app.campaigns.order_by("created_at", "pk").first()
 
     def url(name: str, *args: str) -> str:
