@@ -115,9 +115,9 @@ class DeepListPage(ListPage):
         at = self.rows().filter(pk=after or before).values_list(self.order_field, flat=True).first()
         field = self.order_field
         if at is not None and after:
-            found = found.filter(Q(**{f"{field}__lt": at}) | Q(**{field: at, "pk__lt": after}))
+            found = found.filter(beyond(field, (at, after), is_upwards=False))
         elif at is not None:
-            found = found.filter(Q(**{f"{field}__gt": at}) | Q(**{field: at, "pk__gt": before})).reverse()
+            found = found.filter(beyond(field, (at, before), is_upwards=True)).reverse()
         records = list(found[: self.per_page + 1])
         has_more, records = len(records) > self.per_page, records[: self.per_page]
         if at is not None and not after:
@@ -125,6 +125,14 @@ class DeepListPage(ListPage):
             return DeepPage(records, records[-1].pk if records else None, records[0].pk if has_more else None)
         is_first = at is None or not records
         return DeepPage(records, records[-1].pk if has_more else None, None if is_first else records[0].pk)
+
+
+def beyond(field: str, point: tuple, is_upwards: bool) -> Q:
+    """Rows before a point (field, pk) of the order, or after it. The outer bound is where an index can begin: without it the
+    hundredth page would read the ninety-nine before it."""
+    at, pk = point
+    side = "gt" if is_upwards else "lt"
+    return Q(**{f"{field}__{side}e": at}) & (Q(**{f"{field}__{side}": at}) | Q(**{field: at, f"pk__{side}": pk}))
 
 
 def batches(records: Iterable, size: int) -> Iterator[list]:

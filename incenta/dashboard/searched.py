@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from .lists import DeepListPage, DeepPage
+from .lists import DeepListPage, DeepPage, beyond
 
 
 @dataclass(slots=True)
@@ -51,10 +51,3 @@ class SearchedListPage(DeepListPage):
         if last is not None and not has_more:
             page.looked_to = self.rows().filter(pk=last[1]).values_list(self.time_field, flat=True).first()
         return page
-
-
-def beyond(field: str, point: tuple, is_upwards: bool) -> Q:
-    """Rows after a point in the order (field, pk), or before it. The outer bound is what an index can begin at."""
-    at, pk = point
-    side = "gt" if is_upwards else "lt"
-    return Q(**{f"{field}__{side}e": at}) & (Q(**{f"{field}__{side}": at}) | Q(**{field: at, f"pk__{side}": pk}))

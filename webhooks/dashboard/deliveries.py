@@ -10,8 +10,9 @@ from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
+from incenta.dashboard.lists import beyond
 from incenta.dashboard.pages import Action, AppPage
-from incenta.dashboard.searched import SearchedListPage, beyond
+from incenta.dashboard.searched import SearchedListPage
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 
