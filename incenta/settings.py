@@ -184,8 +184,11 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/"
 
-EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
-vars().update(EMAIL_CONFIG)
+if DEBUG and not env.str("EMAIL_URL", default=""):
+    EMAIL_BACKEND = "incenta.accounts.mailbox.EmailBackend"  # nothing leaves: /dashboard/mailbox/ shows it
+else:
+    EMAIL_CONFIG = env.email("EMAIL_URL", default="smtp://localhost:25")
+    vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Incenta <no-reply@localhost>")
 
 # --- the API --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from django.utils import timezone
 from incenta.database.sql import transaction_joined
 from incenta.errors import Conflict, Forbidden, InvalidInput, NotFound
 
+from . import audit
 from .models import Invitation, Membership, Merchant, Role, User
 from .permissions import can
 
@@ -53,7 +54,9 @@ def invite(merchant: Merchant, email: str, role: str, *, by: Membership) -> Invi
             )
         if earlier:
             _close(earlier)
-        return merchant.invitations.create(email=email, role=role, invited_by=by.user, sent_at=timezone.now())
+        made = merchant.invitations.create(email=email, role=role, invited_by=by.user, sent_at=timezone.now())
+        _note("member.invited", by.user, merchant, made.pk, email=email, role=role)
+        return made
 
 
 def renew(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitation:
@@ -81,9 +84,10 @@ def renew(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitati
 def revoke(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitation:
     """Takes an invitation back. Raises ``NotFound`` for one that is no longer open."""
     with transaction_joined():
-        _alone(merchant, by)
+        by = _alone(merchant, by)
         invitation = _open(merchant, invitation_id)
         _close(invitation)
+        _note("invitation.revoked", by.user, merchant, invitation.pk, email=invitation.email)
         return invitation
 
 
@@ -141,9 +145,11 @@ def accept(token: str, user: User) -> Membership:
         invitation = opened_by(token)  # again, now that nobody else can use it up
         if not is_for(invitation, user):
             raise Forbidden("other_address", f"This invitation went to {invitation.email}.")
-        member, _ = Membership.objects.get_or_create(
+        member, is_new = Membership.objects.get_or_create(
             merchant=merchant, user=user, defaults={"role": invitation.role, "invited_by": invitation.invited_by}
         )
+        if is_new:
+            _note("member.joined", user, merchant, member.pk, email=user.email, role=member.role)
         invitation.accepted_at = timezone.now()
         invitation.save(update_fields=["accepted_at"])
         # the link came through that mailbox: whoever has it can read the mail
@@ -164,6 +170,7 @@ def change_role(merchant: Merchant, member_id: str, role: str, *, by: Membership
         if member.role == role:
             return member
         _keep_an_owner(merchant, member)
+        _note("member.changed", by.user, merchant, member.pk, email=member.user.email, before=member.role, after=role)
         member.role = role
         member.save(update_fields=["role"])
         return member
@@ -177,7 +184,12 @@ def remove(merchant: Merchant, member_id: str, *, by: Membership) -> Membership:
         _may_give(by, member.role)
         _keep_an_owner(merchant, member)
         Membership.objects.filter(pk=member.pk).delete()
+        _note("member.removed", by.user, merchant, member.pk, email=member.user.email, role=member.role)
         return member
+
+
+def _note(type: str, who: User, merchant: Merchant, subject: str, **data: str) -> None:
+    audit.note(type, f"user:{who.pk}", merchant=merchant, subject=subject, **data)
 
 
 def _alone(merchant: Merchant, by: Membership) -> Membership:

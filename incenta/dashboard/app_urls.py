@@ -2,12 +2,20 @@
 
 from django.urls import path
 
-from .overview import Overview
+from .overview import HideSteps, Overview
 from .people import Person
+from .notifications import Dismiss, Notifications
+from .saved_views import DeleteView, SaveView
 from .search import Search
 
 urlpatterns = [
     path("overview/", Overview.as_view(), name="overview"),
+    path("overview/steps/hide/", HideSteps.as_view(), name="hide_first_steps"),
     path("people/", Person.as_view(), name="people"),
+    path("notifications/", Notifications.as_view(), name="notifications"),
+    path("notifications/dismiss/", Dismiss.as_view(), name="dismiss_notice"),
+    path("notifications/restore/", Dismiss.as_view(is_back=True), name="restore_notice"),
+    path("views/save/", SaveView.as_view(), name="save_view"),
+    path("views/delete/", DeleteView.as_view(), name="delete_view"),
     path("search/", Search.as_view(), name="search"),
 ]

@@ -15,12 +15,13 @@ from django.urls import reverse
 from django.utils.formats import date_format
 
 from incenta import clock, money
+from incenta.accounts.models import Membership
 from incenta.api import metering
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 
 from .access import may
-from .pages import AppPage
+from .pages import Action, AppPage
 
 RANGES = (7, 30, 90)
 USUAL_RANGE = 30
@@ -139,7 +140,7 @@ class Overview(AppPage):
                 "numbers": [(number, number.compared(span) if is_compared else "") for number in numbers],
                 "funnels": [room.funnel(request, span) for room in rooms if room.funnel] if events else [],
                 "events": events,
-                "steps": [] if events else [step for room in rooms if room.steps for step in room.steps(request)],
+                "steps": first_steps(request, rooms, bool(events)),
             }
         )
 
@@ -176,6 +177,33 @@ class Overview(AppPage):
         }
 
 
+def first_steps(request: HttpRequest, rooms: list[Shown], is_begun: bool) -> list[Step]:
+    """What comes before the first reward: in a live app until anything happens, in a sandbox until all of it is done, and only for
+    who has not put it away. Once it is done that is noted, so that nobody's overview asks for it for ever."""
+    if request.membership.hides_first_run or (is_begun and not request.app.is_sandbox):
+        return []
+    found = [step for room in rooms if room.steps for step in room.steps(request)]
+    if not all(step.is_done for step in found):
+        return found
+    if request.app.is_sandbox:
+        put_away(request)
+    return []
+
+
+def put_away(request: HttpRequest) -> None:
+    Membership.objects.filter(pk=request.membership.pk).update(hides_first_run=True)
+
+
+class HideSteps(Action):
+    """Puts the first steps away, for this person, in all apps of the merchant."""
+
+    section = "overview"
+
+    def act(self) -> str:
+        put_away(self.request)
+        return "The first steps are put away."
+
+
 def _who(event: Event) -> str:
     return next((event.data[name] for name in ("userId", "refereeId", "referrerId") if event.data.get(name)), "")
 
@@ -185,6 +213,13 @@ def _amount(event: Event) -> str:
     if not isinstance(number, int | float) or not isinstance(asset, str):
         return ""
     return money.display(money.parse(abs(number), asset, largest=10**15), asset)
+
+
+def needed(request: HttpRequest) -> list[ToDo]:
+    """What waits for somebody of the reader's role, the weightiest first; a bounded number of statements a room."""
+    rooms = [_rooms[name] for name in sorted(_rooms)]
+    todos = [todo for room in rooms if room.todos for todo in room.todos(request)] + quota(request)
+    return sorted(todos, key=lambda todo: (-todo.weight, todo.text))
 
 
 def quota(request: HttpRequest) -> list[ToDo]:

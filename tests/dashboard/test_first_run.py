@@ -118,3 +118,31 @@ def test_from_the_live_app_one_is_led_to_the_sandbox_where_alone_calls_are_run(h
     analyst = sign_in(himal.app.merchant, Role.ANALYST)
     assert "Run<span" not in body(analyst.get(url("first-run/", sandbox)))
     assert analyst.post(url("first-run/", sandbox), {"run": "code"}).status_code == 403
+
+
+def test_the_overview_keeps_the_steps_until_they_are_done_or_put_away(newcomer):
+    where = begun(newcomer)
+    overview = where.replace("first-run", "overview")
+    assert "Four steps to the first reward" in body(newcomer.get(overview))
+    newcomer.post(where, {"run": "code"})
+    page = body(newcomer.get(overview))
+    assert "Four steps" in page and page.count(": done</span>") == 1
+    for run in RUNS[1:]:
+        newcomer.post(where, {"run": run})
+    assert "Four steps" not in body(newcomer.get(overview))
+
+
+def test_who_puts_the_steps_away_is_rid_of_them_and_nobody_else(himal, owner, url):
+    analyst = sign_in(himal.app.merchant, Role.ANALYST)
+    assert analyst.post(url("overview/steps/hide/")).url == url("overview/")
+    assert "Four steps" not in body(analyst.get(url("overview/")))
+    assert "Four steps" in body(owner.get(url("overview/")))
+
+
+def test_what_comes_next_is_for_those_who_may(himal, owner, url):
+    where = url("first-run/", himal.app.sandbox)
+    assert all(text in body(owner.get(where)) for text in ("Make sample cases", "Invite a developer", "Go live"))
+    page = body(sign_in(himal.app.merchant, Role.DEVELOPER).get(where))
+    assert "Make sample cases" not in page and "Invite a developer" not in page and "Go live" in page
+    owner.post(url("fraud/samples/", himal.app.sandbox))
+    assert "Open the review" in body(owner.get(where))

@@ -1,7 +1,9 @@
 """``/dashboard/…``: pages of a person, before or beside any app."""
 
+from django.conf import settings
 from django.urls import path
 
+from . import mailbox
 from .business import Start
 from .preferences import Preferences
 
@@ -9,3 +11,5 @@ urlpatterns = [
     path("start/", Start.as_view(), name="start"),
     path("preferences/", Preferences.as_view(), name="preferences"),
 ]
+if settings.DEBUG:
+    urlpatterns.append(path("mailbox/", mailbox.show, name="mailbox"))

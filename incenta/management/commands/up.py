@@ -26,6 +26,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from incenta import broker, lifeline
+from incenta.accounts import mailbox
 from incenta.database.embedded import Cluster, DatabaseDidNotStart
 
 CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "incenta"]
@@ -112,6 +113,7 @@ class Command(BaseCommand):
                 f"API key     {self.demo['apiKey']}   (live)",
                 f"            {self.demo['testApiKey']}   (sandbox)",
                 f"API         {url}/v1/   described by {url}/v1/openapi.json",
+                *([f"Mails       {url}/dashboard/mailbox/"] if settings.EMAIL_BACKEND == mailbox.BACKEND else []),
                 "",
                 "Give a user of yours a referral link:",
                 "",
