@@ -30,6 +30,7 @@ from .brokers import Broker, Embedded, free_port
 from .invariants import Heard
 
 INSIDE = [sys.executable, "-c", "import django; django.setup(); from tests.faults.webhooks.inside import main; main()"]
+MARK = "INCENTA_FAULTS_SITE"
 PUMP = [sys.executable, "manage.py", "webhook_pump"]
 
 
@@ -76,9 +77,15 @@ class Program:
 
     def kill(self) -> None:
         """SIGKILL for it and all that it has started."""
-        with suppress(ProcessLookupError):
+        if self.is_alive:  # nobody else waits for it, so its number is still its own
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(PATIENCE)
+            self.process.wait(PATIENCE)
+            return
+        # Its number may be another's by now, such as a database session's: only what bears our mark is ours.
+        for one in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if os.getpgid(one.pid) == self.process.pid and one.environ().get(MARK) == self.environment[MARK]:
+                    one.kill()
 
     def ask_to_stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -174,13 +181,14 @@ class Site:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(ROOT),
             "LOG_LEVEL": "INFO",
+            MARK: str(self.folder),
         } | more  # fmt: skip
 
     def start(self, name: str = "himal") -> None:
         self.cluster.ensure_running()
         self.receiver = Program(
             self, "receiver", [sys.executable, "-m", "tests.faults.webhooks.receiver", str(self.folder)],
-            os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+            os.environ | {"PYTHONPATH": str(ROOT), MARK: str(self.folder)}, stdout=subprocess.PIPE,
         )  # fmt: skip
         self.receiver_port = int(self.receiver.process.stdout.readline())
         self.inside.start()
