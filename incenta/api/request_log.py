@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
 from multiprocessing.util import Finalize
@@ -143,6 +143,30 @@ UPDATE accounts_apikey AS key SET last_used_at = to_timestamp(used.at), last_use
 FROM json_to_recordset(%(keys)s::json) AS used(id text, at double precision, ip inet)
 WHERE key.id = used.id AND (key.last_used_at IS NULL OR key.last_used_at < to_timestamp(used.at))
 """
+_COUNTED = """
+INSERT INTO api_callday AS d (app_id, day, endpoint, calls, failed, limited)
+SELECT app, day, endpoint, calls, failed, limited
+FROM json_to_recordset(%(days)s::json) AS line(app text, day date, endpoint text, calls bigint, failed bigint, limited bigint)
+ON CONFLICT (app_id, day, endpoint) DO UPDATE
+SET calls = d.calls + EXCLUDED.calls, failed = d.failed + EXCLUDED.failed, limited = d.limited + EXCLUDED.limited
+"""
+
+
+def _days(lines: list[dict]) -> list[dict]:
+    """The lines summed by app, day (UTC, as months of plans are) and endpoint, in the order of their keys."""
+    days: dict[tuple[str, str, str], list[int]] = {}
+    for line in lines:
+        if line["app"]:
+            day = datetime.fromtimestamp(line["at"], UTC).date().isoformat()
+            endpoint = f"{line['method']} /{line['route'].removeprefix('api/')}"[:200]
+            sums = days.setdefault((line["app"], day, endpoint), [0, 0, 0])
+            is_limited = line["status"] == 429
+            for place, more in enumerate((not is_limited, line["status"] >= 500, is_limited)):
+                sums[place] += more
+    return [
+        {"app": app, "day": day, "endpoint": endpoint, "calls": calls, "failed": failed, "limited": limited}
+        for (app, day, endpoint), (calls, failed, limited) in sorted(days.items())
+    ]
 
 
 def _write(entries: list[tuple]) -> None:
@@ -153,6 +177,8 @@ def _write(entries: list[tuple]) -> None:
         if used:
             # in the order of their ids, so that two processes cannot wait for each other
             sql.execute(_USED, {"keys": sql.as_rows(sorted(used.values(), key=lambda row: row["id"]))})
+        if days := _days(lines):
+            sql.execute(_COUNTED, {"days": sql.as_rows(days)})
 
 
 def flush() -> int:

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
+from .notifications import Dismiss, Notifications
 from .overview import HideSteps, Overview
 from .people import Person
-from .notifications import Dismiss, Notifications
 from .saved_views import DeleteView, SaveView
 from .search import Search
 

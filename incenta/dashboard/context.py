@@ -5,8 +5,11 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from incenta.accounts.models import App
+from incenta.api import metering
 
 from .menu import menu_of
+from .minute import kept
+from .notifications import waiting
 
 
 def shell(request: HttpRequest) -> dict:
@@ -14,9 +17,20 @@ def shell(request: HttpRequest) -> dict:
     context = {"theme": getattr(request, "theme", "light"), "htmx_version": settings.HTMX_VERSION}
     if getattr(request, "app", None) is not None and getattr(request, "membership", None) is not None:
         context["menu"] = SimpleLazyObject(lambda: menu_of(request))
+        context["notices"] = SimpleLazyObject(lambda: waiting(request))
+        context["quota"] = SimpleLazyObject(lambda: quota_of(request.app))
     if getattr(request, "user", None) is not None:
         context["my_apps"] = SimpleLazyObject(lambda: apps_of(request.user))
     return context
+
+
+def quota_of(app: App) -> dict:
+    """What the top bar shows of this month's calls: ``{"calls", "limit", "percent", "nearly", …}``, up to a minute old."""
+    used = kept(f"quota {app.pk}", lambda: metering.usage(app))
+    return used | {
+        "percent": min(100, 100 * used["calls"] // used["limit"]) if used["limit"] else 100,
+        "nearly": used["limit"] * 8 // 10,
+    }
 
 
 def apps_of(user) -> list[App]:

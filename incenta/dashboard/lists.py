@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from django_filters import FilterSet
 from django_htmx.http import push_url
 
@@ -15,6 +16,7 @@ from incenta.clock import now
 from .access import may
 from .exports import csv_response
 from .pages import AppPage, forbidden
+from .saved_views import page_of, views_of
 
 
 class ListPage(AppPage):
@@ -68,6 +70,8 @@ class ListPage(AppPage):
             "records": records,
             "sort": sort,
             "may_export": may(request, "programme.export"),
+            "saved_views": SimpleLazyObject(lambda: views_of(request)),  # a fragment does not show them, and pays nothing
+            "view_page": page_of(request),
         } | self.more_context(page, **kwargs)
         is_fragment = request.htmx and not request.htmx.history_restore_request
         response = self.page(context, template=f"{self.template_name}#results" if is_fragment else "")

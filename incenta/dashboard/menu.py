@@ -49,6 +49,7 @@ ENTRIES = (
     Entry("Developers", "webhooks", "Webhooks", "webhook", "webhooks.manage", hotkey="g h"),
     Entry("Developers", "request_log", "Request log", "scroll-text", "logs.read", hotkey="g l"),
     Entry("Organisation", "team", "Team", "users", "team.manage", hotkey="g t"),
+    Entry("Organisation", "usage", "Usage", "gauge"),
     Entry("Organisation", "settings", "Settings", "settings", "app.settings"),
 )
 

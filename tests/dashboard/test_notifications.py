@@ -1,0 +1,88 @@
+"""Notifications: computed from what needs somebody, put away by each person until they say something else."""
+
+import pytest
+
+from incenta.accounts.models import Role
+from incenta.dashboard import minute
+from incenta.dashboard.models import Dismissal
+from incenta.dashboard.notifications import MOST_KEPT
+from tests.dashboard.conftest import body, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept():
+    minute._kept.clear()
+    yield
+    minute._kept.clear()
+
+
+def suspect(himal, who: str = "mallory") -> None:
+    himal.convert(himal.code(himal.campaign(rewardModel="FIXED", rewardValue=10), who), who)
+
+
+def notice_in(page: str) -> str:
+    return page.split('name="notice" value="')[1].split('"')[0]
+
+
+def test_what_waits_is_told_until_it_is_put_away_and_again_when_it_changes(himal, owner, url):
+    assert "Nothing needs you" in body(owner.get(url("notifications/")))
+    assert "i-bell-count" not in body(owner.get(url("keys/")))
+    suspect(himal)
+    page = body(owner.get(url("notifications/")))
+    assert "1 fraud case waits for a decision" in page
+    assert "Notifications: 1 need somebody" in body(owner.get(url("keys/")))
+    assert owner.post(url("notifications/dismiss/"), {"notice": notice_in(page)}).status_code == 302
+    page = body(owner.get(url("notifications/")))
+    assert "Nothing needs you" in page and "Put away</h2>" in page
+    assert "i-bell-count" not in body(owner.get(url("keys/")))
+    suspect(himal, "trudy")
+    page = body(owner.get(url("notifications/")))
+    assert "2 fraud cases wait" in page and "Nothing needs you" not in page
+
+
+def test_it_can_be_shown_again(himal, owner, url):
+    suspect(himal)
+    notice = notice_in(body(owner.get(url("notifications/"))))
+    owner.post(url("notifications/dismiss/"), {"notice": notice})
+    owner.post(url("notifications/restore/"), {"notice": notice})
+    assert not Dismissal.objects.exists()
+    assert "Nothing needs you" not in body(owner.get(url("notifications/")))
+
+
+def test_a_notice_is_put_away_by_each_for_himself(himal, owner, url):
+    suspect(himal)
+    owner.post(url("notifications/dismiss/"), {"notice": notice_in(body(owner.get(url("notifications/"))))})
+    assert "1 fraud case waits" in body(sign_in(himal.app.merchant, Role.ANALYST).get(url("notifications/")))
+    # a developer decides no fraud and is told of none
+    developer = sign_in(himal.app.merchant, Role.DEVELOPER)
+    assert "fraud case" not in body(developer.get(url("notifications/")))
+
+
+def test_only_what_is_told_can_be_put_away(himal, rival, owner, url):
+    for _ in range(2):
+        owner.post(url("notifications/dismiss/"), {"notice": "f" * 32})
+    assert not Dismissal.objects.exists()
+    suspect(himal)
+    notice = notice_in(body(owner.get(url("notifications/"))))
+    browser = sign_in(rival.app.merchant)
+    assert browser.post(url("notifications/dismiss/"), {"notice": notice}).status_code == 404
+    assert browser.get(url("notifications/")).status_code == 404
+    browser.post(url("notifications/dismiss/", rival.app), {"notice": notice})
+    assert not Dismissal.objects.exists()
+
+
+def test_what_is_put_away_does_not_pile_up(himal, owner, url):
+    Dismissal.objects.bulk_create(
+        Dismissal(app=himal.app, user=owner.user, notice=str(number)) for number in range(MOST_KEPT)
+    )
+    suspect(himal)
+    owner.post(url("notifications/dismiss/"), {"notice": notice_in(body(owner.get(url("notifications/"))))})
+    assert Dismissal.objects.count() == MOST_KEPT
+
+
+def test_stock_that_runs_low_is_told(himal, owner, url):
+    item = himal.post("/incentives/catalog", {"name": "Coffee on us", "coinCost": 20, "stock": 3})
+    assert item.status == 201, item
+    assert "Coffee on us" in body(owner.get(url("notifications/")))
