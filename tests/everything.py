@@ -3,6 +3,7 @@
 from itertools import count
 
 from fraud import backtesting
+from incenta.accounts import team
 from incenta.accounts.models import App
 from incenta.api import request_log
 from incenta.ids import new_id
@@ -39,11 +40,14 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     rules = fraud_rules_of_everything(caller, name, asha)
     reviewed = review_of_everything(caller, name, campaign)
     app: App = caller.app
+    owner = app.merchant.memberships.first()
     request_log.flush()
     return {
         "app_id": app.pk,
         "merchant_id": app.merchant_id,
         "key_id": app.api_keys.first().pk,
+        "member_id": owner.pk,
+        "invitation_id": team.invite(app.merchant, f"{name}-ganga@example.com", "ANALYST", by=owner).pk,
         "campaign_id": campaign,
         "referral_id": referral["referralId"],
         "code": code,
@@ -196,6 +200,8 @@ PREFIXES = {
     "app_id": "app",
     "merchant_id": "mer",
     "key_id": "key",
+    "member_id": "mem",
+    "invitation_id": "inv",
     "campaign_id": "camp",
     "referral_id": "ref",
     "click_id": "click",

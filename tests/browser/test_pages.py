@@ -41,6 +41,7 @@ APP = (
     "keys/",
     "keys/new/",
     "apps/new/",
+    "team/",
 )
 EVERY_LOOK = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
 LOOKS = EVERY_LOOK if os.environ.get("INCENTA_EVERY_LOOK") else [("light", 1280), ("dark", 390)]
@@ -82,7 +83,7 @@ def test_pages_of_a_person_and_an_app(visit, himal, theme, width):
     enter(owner, himal)
     assert_fine(owner, [*OWN, *(f"/dashboard/{himal.app.pk}/{path.format(campaign=campaign)}" for path in APP)], theme)
     assert_fine(
-        owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/keys/"], theme
+        owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/first-run/"], theme
     )
 
 

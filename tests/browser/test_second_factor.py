@@ -51,3 +51,43 @@ def test_a_second_factor_is_turned_on_and_asked_for(visit, javascript):
     page.get_by_role("textbox").fill(code_now(secret, step=1))
     page.get_by_role("button", name="Sign In", exact=True).click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def test_a_passkey_is_added_and_opens_the_door_alone(visit):
+    user = merchant("himal").memberships.get().user
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    asha = visit()
+    page = asha.page
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": kind | {"isUserVerified": True}})
+
+    asha.go("/accounts/login/")
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Your account").click()
+    page.get_by_role("link", name="Sign-in and security").click()
+    page.get_by_role("link", name="Add", exact=True).click()
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_label("Name").fill("Laptop")
+    page.get_by_label("Passwordless").check()
+    asha.look()
+    assert asha.violations() == []
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("Security key added.")).to_be_visible()
+    asha.look()
+    # with a second factor come codes for the day it is lost
+    expect(page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+    assert asha.violations() == []
+    asha.go("/accounts/2fa/webauthn/")
+    expect(page.get_by_text("Laptop")).to_be_visible()
+    assert asha.violations() == []
+
+    page.get_by_role("button", name="Your account").click()
+    page.get_by_role("button", name="Sign out").click()
+    asha.go("/accounts/login/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()

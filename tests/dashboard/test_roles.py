@@ -25,6 +25,8 @@ PAGES = {
     "keys/new/": {OWNER, ADMIN, DEVELOPER},
     "keys/{key}/roll/": {OWNER, ADMIN, DEVELOPER},
     "apps/new/": {OWNER, ADMIN},
+    "team/": {OWNER, ADMIN},
+    "team/?export=csv": {OWNER, ADMIN},
 }
 ACTIONS = {
     "campaigns/new/": ({OWNER, ADMIN}, CAMPAIGN),
