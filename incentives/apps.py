@@ -13,12 +13,14 @@ class IncentivesConfig(AppConfig):
         from incenta.accounts import test_clock
 
         from . import expiring, farming, fraud_subjects, ledger, people
-        from .dashboard import person, search
+        from .dashboard import audit, overview, person, search
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
         people.tell()
         test_clock.sweep_with(farming.look, place=0)
         test_clock.sweep_with(expiring.expire, place=4, next=expiring.next_due)
+        audit.register()
+        overview.register()
         person.register()
         search.register()

@@ -13,7 +13,7 @@ class MarketplaceConfig(AppConfig):
         from incentives.redemption_review import shelve
 
         from . import expiring, people, settlement
-        from .dashboard import person, search
+        from .dashboard import overview, person, search
         from .redemptions import explain
         from .review_shelf import Market
 
@@ -22,5 +22,6 @@ class MarketplaceConfig(AppConfig):
         ledger.verify_with(settlement.verify)
         people.tell()
         test_clock.sweep_with(expiring.expire, place=5, next=expiring.next_due)
+        overview.register()
         person.register()
         search.register()

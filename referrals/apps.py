@@ -11,7 +11,7 @@ class ReferralsConfig(AppConfig):
 
         from . import fraud_history, fraud_subjects, maturing, people
         from .causes import tell_the_ledger
-        from .dashboard import first_run, overview, person, search
+        from .dashboard import audit, first_run, overview, person, search
 
         tell_the_ledger()
         fraud_subjects.register()
@@ -19,6 +19,7 @@ class ReferralsConfig(AppConfig):
         people.tell()
         test_clock.sweep_with(maturing.sweep, place=3, next=maturing.next_due)
         first_run.register()
+        audit.register()
         overview.register()
         person.register()
         search.register()

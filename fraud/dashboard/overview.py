@@ -1,6 +1,7 @@
 """What this room shows on the overview: the cases that wait, and what they hold."""
 
 import json
+from datetime import timedelta
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,12 +12,15 @@ from incenta.dashboard.overview import Shown, ToDo, show_with
 from incenta.database import sql
 
 MOST_WAITING = 1_000
+SOON = timedelta(days=1)
+"""A deadline within it is near: then it decides by itself."""
 _WAITING = f"""
 WITH waiting AS (
-  SELECT held FROM fraud_case WHERE app_id = %(app)s AND (status = 'OPEN' OR (status = 'KEPT' AND kept_until <= %(now)s))
+  SELECT held, due_at FROM fraud_case WHERE app_id = %(app)s AND (status = 'OPEN' OR (status = 'KEPT' AND kept_until <= %(now)s))
   LIMIT {MOST_WAITING + 1}
 )
-SELECT (SELECT count(*) FROM waiting), (SELECT jsonb_object_agg(asset, minor)::text FROM (
+SELECT (SELECT count(*) FROM waiting), (SELECT count(*) FROM waiting WHERE due_at <= %(soon)s),
+  (SELECT jsonb_object_agg(asset, minor)::text FROM (
   SELECT h.key AS asset, sum(h.value::bigint) AS minor FROM waiting, jsonb_each_text(waiting.held) h GROUP BY h.key) s)
 """
 
@@ -26,14 +30,20 @@ def todos(request: HttpRequest) -> list[ToDo]:
     if not may(request, "fraud.decide"):
         return []
     app = request.app
-    count, held = sql.row(_WAITING, {"app": app.pk, "now": clock.now(app)})
+    now = clock.now(app)
+    count, due, held = sql.row(_WAITING, {"app": app.pk, "now": now, "soon": now + SOON})
     if not count:
         return []
     many = f"{MOST_WAITING:,} fraud cases and more wait" if count > MOST_WAITING else f"{count:,} fraud cases wait"
     text = f"{'1 fraud case waits' if count == 1 else many} for a decision"
     worth = ", ".join(money.display(minor, asset) for asset, minor in sorted(json.loads(held or "{}").items()) if minor)
     note = f"{worth} on hold" if worth and count <= MOST_WAITING else ""
-    return [ToDo(80, text, reverse("dashboard:fraud", args=[app.pk]), "shield-alert", note)]
+    url = reverse("dashboard:fraud", args=[app.pk])
+    found = [ToDo(80, text, url, "shield-alert", note)]
+    if due:
+        told = "1 fraud case decides itself" if due == 1 else f"{due:,} fraud cases decide themselves"
+        found.append(ToDo(85, f"{told} within a day", url, "timer"))
+    return found
 
 
 def register() -> None:

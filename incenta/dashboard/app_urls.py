@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .audit import Audit
 from .notifications import Dismiss, Notifications
 from .overview import HideSteps, Overview
 from .people import Person
@@ -12,6 +13,7 @@ urlpatterns = [
     path("overview/", Overview.as_view(), name="overview"),
     path("overview/steps/hide/", HideSteps.as_view(), name="hide_first_steps"),
     path("people/", Person.as_view(), name="people"),
+    path("audit/", Audit.as_view(), name="audit"),
     path("notifications/", Notifications.as_view(), name="notifications"),
     path("notifications/dismiss/", Dismiss.as_view(), name="dismiss_notice"),
     path("notifications/restore/", Dismiss.as_view(is_back=True), name="restore_notice"),

@@ -51,6 +51,7 @@ ENTRIES = (
     Entry("Organisation", "team", "Team", "users", "team.manage", hotkey="g t"),
     Entry("Organisation", "usage", "Usage", "gauge"),
     Entry("Organisation", "settings", "Settings", "settings", "app.settings"),
+    Entry("Organisation", "audit", "Audit log", "history", "programme.export"),
 )
 
 

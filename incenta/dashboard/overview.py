@@ -111,6 +111,11 @@ class Shown:
 _rooms: dict[str, Shown] = {}
 
 
+def page_of_subject(subject_type: str) -> str:
+    """The name of the page about an event's subject, or nothing."""
+    return next((room.pages[subject_type] for room in _rooms.values() if subject_type in room.pages), "")
+
+
 def show_with(room: str, shown: Shown) -> None:
     """Names what a room shows; a room says so when it is ready."""
     _rooms[room] = shown

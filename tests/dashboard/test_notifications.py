@@ -1,6 +1,9 @@
 """Notifications: computed from what needs somebody, put away by each person until they say something else."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from incenta.accounts.models import Role
 from incenta.dashboard import minute
@@ -83,6 +86,18 @@ def test_what_is_put_away_does_not_pile_up(himal, owner, url):
 
 
 def test_stock_that_runs_low_is_told(himal, owner, url):
-    item = himal.post("/incentives/catalog", {"name": "Coffee on us", "coinCost": 20, "stock": 3})
+    item = himal.post("/incentives/catalog", {"name": "Coffee on us", "coinCost": 20, "inventory": 3})
     assert item.status == 201, item
-    assert "Coffee on us" in body(owner.get(url("notifications/")))
+    assert "Coffee on us runs low: 3 left" in body(owner.get(url("notifications/")))
+    assert "Coffee on us" not in body(sign_in(himal.app.merchant, Role.ANALYST).get(url("notifications/")))
+
+
+def test_a_deadline_that_is_near_is_told(himal, owner, url):
+    suspect(himal)
+    case = himal.app.fraud_cases.get()
+    case.due_at, case.due_outcome = timezone.now() + timedelta(hours=20), "RELEASE"
+    case.save()
+    assert "1 fraud case decides itself within a day" in body(owner.get(url("notifications/")))
+    case.due_at += timedelta(days=2)
+    case.save()
+    assert "decides itself" not in body(owner.get(url("notifications/")))
