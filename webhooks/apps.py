@@ -8,9 +8,10 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from . import people
-        from .dashboard import overview, search, told
+        from .dashboard import first_run, overview, search, told
 
         people.tell()
         overview.register()
         told.register()
         search.register()
+        first_run.register()

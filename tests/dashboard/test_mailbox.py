@@ -59,3 +59,13 @@ def test_elsewhere_there_is_no_such_page(development, settings, changed):
 def test_it_has_no_address_where_debug_is_off():
     with pytest.raises(NoReverseMatch):
         reverse("dashboard:mailbox")
+
+
+@pytest.mark.django_db
+def test_mails_are_signed_with_a_name_and_not_with_a_host(client, mailoutbox):
+    client.post("/accounts/signup/", {"email": "asha@himal.example", "password1": "tall-mountain-9"})
+    client.post("/accounts/password/reset/", {"email": "asha@himal.example"})
+    assert len(mailoutbox) == 2
+    for each in mailoutbox:
+        assert "testserver" not in each.subject and "Hello from" not in each.body
+        assert "http://testserver/accounts/" in each.body and each.body.strip().endswith("Incenta")

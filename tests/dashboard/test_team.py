@@ -53,7 +53,7 @@ def test_a_new_user_comes_in_through_the_mail(himal, owner, url):
     assert "Join Himal" in page and "Create an account" in page and "I have an account" in page
     signed_up = stranger.post("/accounts/signup/", {"email": BIKRAM, "password1": "tall-mountain-9", "next": where})
     assert signed_up.url == where
-    assert stranger.post(where).url == url("overview/")
+    assert stranger.post(where).url == url("first-run/", himal.app.sandbox)
     member = Membership.objects.get(user__email=BIKRAM)
     assert (member.role, member.invited_by) == (Role.DEVELOPER, owner.user)
     assert EmailAddress.objects.get(email=BIKRAM).verified  # the link came through that mailbox

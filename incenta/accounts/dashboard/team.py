@@ -17,7 +17,7 @@ from incenta.accounts import team
 from incenta.accounts.models import ApiKey, Membership, Role
 from incenta.accounts.permissions import PERMISSIONS
 from incenta.dashboard.access import may
-from incenta.dashboard.beginning import Further
+from incenta.dashboard.beginning import Further, beginning
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage, SignedInPage
 from incenta.errors import Conflict, DomainError, Forbidden, NotFound
@@ -283,7 +283,11 @@ class Accept(SignedInPage):
             return self.get(request, token)
         messages.success(request, f"You are {member.get_role_display()} of {member.merchant.name}.")
         app = member.merchant.apps.filter(sandbox_of=None).order_by("created_at").first()
-        return redirect("dashboard:overview", app.pk) if app else redirect("dashboard:entry")
+        if app is None:
+            return redirect("dashboard:entry")
+        if member.role == Role.DEVELOPER:  # who builds it in begins where the calls are
+            return redirect(f"dashboard:{beginning().page}", app.sandbox.pk)
+        return redirect("dashboard:overview", app.pk)
 
 
 def invite_somebody(request: HttpRequest) -> Further | None:
@@ -294,7 +298,11 @@ def invite_somebody(request: HttpRequest) -> Further | None:
     is_done = merchant.memberships.count() > 1 or merchant.invitations.exists()
     url = reverse("dashboard:team", args=[request.app.pk])
     return Further(
-        "Invite a developer", "Sends them these steps, with a role that reaches no payouts.", url, "Invite", is_done
+        "Invite a developer",
+        "They begin on this page, with a role that makes keys and reaches no payouts.",
+        url,
+        "Invite",
+        is_done,
     )
 
 
