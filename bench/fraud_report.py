@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from bench import installation
@@ -170,6 +171,7 @@ def _play(options: argparse.Namespace, kept: Path) -> list:
         stage.prepare()
         done = stage.play()
         done.part = ",".join(sorted(only))
+        done.stopped = [f"{done.part or 'all'} of world {done.seed} at {each}" for each in done.stopped]
         say(f"  played in {done.seconds:.0f} s, {done.looks:,} second looks; refused: {dict(done.refusals)}")
         for each in done.conversions:
             for name, numbers in () if off else baselines.items():
@@ -218,7 +220,7 @@ def _together(parts: list):
 
 
 def _add(whole, other) -> None:
-    for name in ("app_ids", "conversions", "users", "looked", "scales"):
+    for name in ("app_ids", "conversions", "users", "looked", "scales", "stopped"):
         setattr(whole, name, getattr(whole, name) + getattr(other, name))
     # calls are numbered in each play by itself
     moved = max(whole.codes, default=0) + 1
@@ -301,6 +303,7 @@ def _baselines(sealed, coverages: list[str]) -> dict[str, dict[str, set[int]]]:
 # --- telling ----------------------------------------------------------------------------------------------------------
 def report(played: list, options: argparse.Namespace) -> str:
     from bench.scenarios import measuring
+    from bench.scenarios.world import START, Config
 
     first = played[0]
     scales = sorted({scale for each in played for scale in each.scales})
@@ -316,6 +319,9 @@ def report(played: list, options: argparse.Namespace) -> str:
         "L1 wait and vary their amounts, L2 change addresses too, L3 devices too.",
         "",
     ]
+    if stopped := [told for each in played for told in each.stopped]:
+        end = START + timedelta(days=Config().days)
+        lines += [f"Stopped before the world ends at {end:%Y-%m-%d}, for want of time: {'; '.join(stopped)}.", ""]
     for each in played:
         lines += [
             f"## {each.coverage}" + (f", without {', '.join(each.switched_off)}" if each.switched_off else ""),

@@ -68,9 +68,10 @@ def without_each(played: Played, families: Sequence[str]) -> dict[str, dict[tupl
     for family in ("", *families):
         off = {code: {"on": False} for code, signal in weights.signals().items() if signal.family == family}
         judge = weights.from_rules(0, {"signals": off})
-        held = set()
-        for id in outcomes:
-            if any(_verdict(kept, facts, judge)[1] == "HOLD" for kept, facts in timely[id]):
-                held.add(id)
-        found[family] = measuring.judged_again(played, held.__contains__)
+        held = {
+            id: any(_verdict(kept, facts, judge)[1] == "HOLD" for kept, facts in timely[id])
+            for id in outcomes
+            if looks[id]
+        }
+        found[family] = measuring.judged_again(played, held.get)
     return found

@@ -218,11 +218,11 @@ def missed(played: Played) -> list[str]:
 
 
 def judged_again(played: Played, judge: Callable[[str], "bool | None"]) -> dict[tuple[str, str], Share]:
-    """Recall by scenario and level when another judge says of each conversion whether it is held."""
+    """Recall by scenario and level when another judge says of each conversion whether it is held; ``None`` where he cannot say."""
     groups: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for each in played.conversions:
-        if each.label.is_fraud and counted(each):
-            groups[each.label.scenario, each.label.level].append(bool(judge(each.subject_id)))
+        if each.label.is_fraud and counted(each) and (is_held := judge(each.subject_id)) is not None:
+            groups[each.label.scenario, each.label.level].append(is_held)
     return {key: Share(sum(held), len(held)) for key, held in sorted(groups.items())}
 
 

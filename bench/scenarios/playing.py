@@ -83,6 +83,8 @@ class Played:
     """The scenarios, where not all were played."""
     scales: list[float] = field(default_factory=list)
     """Of each part of it."""
+    stopped: list[str] = field(default_factory=list)
+    """Of parts whose time was over before all was played: when."""
     looked: list[tuple] = field(default_factory=list)
     """What was thought of each conversion at each look, in the order of time, as ``tally.Kept``: by it another judge can be asked."""
 
@@ -231,6 +233,7 @@ class Stage:
         for call in calls:
             if time.monotonic() - started > self.seconds:
                 self._stopped_at = call.at
+                self.played.stopped.append(f"{call.at:%Y-%m-%d}")
                 self.say(f"  stopped at {call.at:%Y-%m-%d}, after {call.number:,} calls: the time is over")
                 break
             while tick <= call.at:
