@@ -74,7 +74,7 @@ for (const el of document.querySelectorAll("[data-shortcuts]")) {
 document.addEventListener("input", event => {
   if (!event.target.matches("[data-narrows]")) return;
   const wanted = event.target.value.trim().toLowerCase();
-  for (const item of document.getElementById(event.target.dataset.narrows).querySelectorAll("li")) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+  for (const item of document.getElementById(event.target.dataset.narrows).querySelectorAll("li:has(.i-tile)")) item.hidden = !item.textContent.toLowerCase().includes(wanted);
 });
 
 // A view is what the list shows now, which the address tells; the form was written when the page was.

@@ -73,10 +73,14 @@ def read_with(name: str, history: History) -> None:
 
 
 def narrowed(
-    rows: QuerySet, asked: Asked, time_field: str, order: tuple[str, ...], limit: int
+    rows: QuerySet, asked: Asked, time_field: str, order: tuple[str, ...], limit: int, *, is_sieved: bool = False
 ) -> tuple[QuerySet, Callable[[int], str | None]]:
-    """The rows that are asked for among the next ``REACH``, and what tells where to go on when fewer than ``limit`` were found."""
-    fields = [name.lstrip("-") for name in order]
+    """The rows that are asked for, and what tells where to go on when fewer than ``limit`` were found.
+
+    Where something is asked for, or ``is_sieved`` by what is filtered afterwards, only the next ``REACH`` rows are looked through.
+    """
+    if not (is_sieved or any(asked)):
+        return rows.order_by(*order), lambda count: None
     near = rows.order_by(*order)[:REACH]
     found = rows.model._base_manager.filter(pk__in=near.values("pk")).order_by(*order)
     if asked.actor:
@@ -89,6 +93,7 @@ def narrowed(
     def goes_on(count: int) -> str | None:
         if count >= limit:
             return None
+        fields = [name.lstrip("-") for name in order]
         last = rows.order_by(*order).values_list(*fields)[REACH - 1 : REACH].first()
         return "~".join(map(str, last)) if last else None
 
@@ -135,7 +140,7 @@ def _events(request: HttpRequest, asked: Asked, cursor: str, limit: int) -> tupl
         rows = rows.filter(position__lte=int(position)).filter(
             Q(position__lt=int(position)) | Q(position=int(position), pk__lt=event_id)
         )
-    found, goes_on = narrowed(rows, asked, "recorded_at", ("-position", "-id"), limit)
+    found, goes_on = narrowed(rows, asked, "recorded_at", ("-position", "-id"), limit, is_sieved=True)
     found = found.filter(Q(actor__startswith="user:") | Q(actor__startswith="key_"))
     if not may(request, "fraud.read"):
         found = found.exclude(type__startswith="FRAUD_")

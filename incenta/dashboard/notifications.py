@@ -21,7 +21,7 @@ def key_of(todo: ToDo) -> str:
 
 
 def _place(request: HttpRequest) -> str:
-    return f"notices {request.app.pk} {request.membership.role}"
+    return f"notices {request.app.pk} {request.user.pk} {request.membership.role}"
 
 
 def notices(request: HttpRequest) -> list[tuple[str, ToDo]]:
@@ -30,12 +30,17 @@ def notices(request: HttpRequest) -> list[tuple[str, ToDo]]:
 
 
 def waiting(request: HttpRequest) -> int:
-    """The number on the bell: what a minute ago needed somebody and is not put away. A statement only where there is something."""
-    keys = kept(_place(request), lambda: [key for key, _ in notices(request)])
-    if not keys:
-        return 0
-    away = Dismissal.objects.filter(app=request.app, user=request.user, notice__in=keys).count()
-    return max(0, len(keys) - away)
+    """The number on the bell: what needed somebody, at most a minute ago, and is not put away."""
+
+    def count() -> int:
+        keys = [key for key, _ in notices(request)]
+        return len(keys) - _away(request, keys).count() if keys else 0
+
+    return kept(_place(request), count)
+
+
+def _away(request: HttpRequest, keys: list[str]):
+    return Dismissal.objects.filter(app=request.app, user=request.user, notice__in=keys)
 
 
 class Notifications(AppPage):
@@ -45,10 +50,7 @@ class Notifications(AppPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         forget(_place(request))
         found = notices(request)
-        away = set(
-            Dismissal.objects.filter(app=request.app, user=request.user, notice__in=[key for key, _ in found])
-            .values_list("notice", flat=True)
-        )  # fmt: skip
+        away = set(_away(request, [key for key, _ in found]).values_list("notice", flat=True))
         context = {
             "here": [(key, todo) for key, todo in found if key not in away],
             "away": [(key, todo) for key, todo in found if key in away],
@@ -63,6 +65,7 @@ class Dismiss(Action):
     is_back = False
 
     def act(self) -> str:
+        forget(_place(self.request))
         notice = self.request.POST.get("notice", "")[:32]
         mine = Dismissal.objects.filter(app=self.request.app, user=self.request.user)
         if self.is_back:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .apps import Apps
 from .business import NewApp
 from .keys import Keys, NewKey, RevokeKey, RollKey
 from .one_person import ErasePerson, ExportPerson, PersonsData
@@ -9,6 +10,7 @@ from .settings import Close, Danger, Settings
 from .team import Member, RemoveMember, RenewInvitation, RevokeInvitation, Team
 
 urlpatterns = [
+    path("apps/", Apps.as_view(), name="apps"),
     path("apps/new/", NewApp.as_view(), name="new_app"),
     path("settings/", Settings.as_view(), name="settings"),
     path("settings/pause/", Danger.as_view(verb="pause"), name="pause_app"),
