@@ -140,7 +140,9 @@ class NewKey(AppPage):
                 key, secret = ApiKey.objects.issue(
                     request.app, told["name"], told["scope"], created_by=request.user, expires_at=form.expires_at()
                 )  # fmt: skip
-                audit.note("key.created", actor_of(request), app=request.app, subject=key.pk, name=key.name, scope=key.scope)
+                audit.note(
+                    "key.created", actor_of(request), app=request.app, subject=key.pk, name=key.name, scope=key.scope
+                )
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"form": form}, status=422)
@@ -193,7 +195,9 @@ class RollKey(AppPage):
         try:
             with transaction.atomic():
                 new, secret = key.roll(timedelta(hours=int(form.cleaned_data["overlap"])), by=request.user)
-                audit.note("key.rolled", actor_of(request), app=request.app, subject=key.pk, name=key.name, replacedBy=new.pk)
+                audit.note(
+                    "key.rolled", actor_of(request), app=request.app, subject=key.pk, name=key.name, replacedBy=new.pk
+                )
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"key": self.find(key_id), "form": form}, status=422)
