@@ -3,11 +3,9 @@
 from urllib.parse import quote
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from incenta.accounts.models import Role
-from tests.dashboard.conftest import body, sign_in
+from tests.dashboard.conftest import body, sign_in, statements
 from tests.marketplace.stalls import earns, opens, redeems, sells
 
 pytestmark = pytest.mark.django_db
@@ -81,10 +79,7 @@ def test_nobody_and_nothing_asked(himal, rival, owner, url):
 
 def test_a_long_life_costs_what_a_short_one_does(himal, owner, url):
     def cost() -> int:
-        owner.get(url("people/?id=asha"))
-        with CaptureQueriesContext(connection) as captured:
-            owner.get(url("people/?id=asha"))
-        return len(captured)
+        return len(statements(owner, url("people/?id=asha")))
 
     lives(himal)
     himal.convert(himal.code(himal.campaign(**FIXED), "asha"), "friend of a friend")
