@@ -59,7 +59,7 @@ document.addEventListener("keydown", event => {
   if (!isOn() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || box?.open) return;
   const row = document.activeElement?.closest("#results tr, #results li");
   const own = key => document.querySelector(`[data-hotkey="${key}"]`);
-  if (event.key === "?" && sheet) { event.preventDefault(); sheet.togglePopover(); }
+  if (event.key === "?" && sheet && !own("?")) { event.preventDefault(); sheet.togglePopover(); }
   if (event.key === "e" && !own("e")) document.querySelector('#results a[href*="export=csv"]')?.click();
   if (event.key === "x" && !own("x")) row?.querySelector("input[type=checkbox]")?.click();
 });
@@ -67,6 +67,7 @@ document.addEventListener("keydown", event => {
 // Single-key shortcuts can be switched off (WCAG 2.1.4); the choice stays in this browser.
 for (const el of document.querySelectorAll("[data-shortcuts]")) {
   el.checked = isOn();
+  el.closest("[hidden]")?.removeAttribute("hidden");
   el.addEventListener("change", () => { localStorage.setItem("shortcuts", el.checked ? "on" : "off"); location.reload(); });
 }
 

@@ -105,6 +105,6 @@ def test_without_a_script_a_search_is_a_page(visit, himal):
     page = owner.page
     owner.go(f"/dashboard/{himal.app.pk}/usage/")
     page.get_by_role("link", name="Search").click()
-    page.get_by_label("Search this app").fill(campaign)
+    page.get_by_role("searchbox").fill(campaign)
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("heading", name="Spring friends")).to_be_visible()
