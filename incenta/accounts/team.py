@@ -93,9 +93,11 @@ def revoke(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitat
 
 def send(invitation: Invitation) -> bool:
     """Sends the mail with the link, outside of any transaction. Answers whether it went out."""
+    inviter = invitation.invited_by
     facts = {
-        "merchant": invitation.merchant,
-        "inviter": invitation.invited_by,
+        # one line each, whatever was typed: the first line of the text is the subject
+        "merchant": " ".join(invitation.merchant.name.split()),
+        "inviter": " ".join(f"{inviter.name} ({inviter.email})".split()) if inviter and inviter.name else inviter,
         "role": invitation.get_role_display(),
         "expires_at": invitation.expires_at,
         "url": settings.BASE_URL.rstrip("/") + reverse("invitation", args=[token_of(invitation)]),

@@ -132,6 +132,14 @@ def test_nobody_writes_to_the_world_from_here(himal, owner, url, monkeypatch):
     assert len(mail.outbox) == 1
 
 
+def test_a_name_of_two_lines_writes_no_mail_of_its_own(himal, owner, url):
+    himal.app.merchant.name = "Himal\n\nYou have won: http://evil.example"
+    himal.app.merchant.save()
+    invited(owner, url)
+    assert mail.outbox[0].subject == "Join Himal You have won: http://evil.example on Incenta"
+    assert not re.search(r"^You have won", mail.outbox[0].body, re.M)
+
+
 def test_a_mail_that_cannot_be_sent_is_told_and_the_invitation_kept(himal, owner, url, settings):
     settings.EMAIL_BACKEND = "nowhere.Backend"
     page = body(owner.post(url("team/"), {"email": BIKRAM, "role": "ADMIN"}, follow=True))
