@@ -18,7 +18,7 @@ def _url(request: HttpRequest, page: str, pk: str) -> str:
 def campaigns(request: HttpRequest, text: str) -> list[Found]:
     newest = request.app.campaigns.order_by("-created_at", "-id").values("pk")[:LOOKED_THROUGH]
     some = request.app.campaigns.filter(pk__in=newest, name__icontains=text).order_by("-created_at", "-id")[:MOST]
-    return [Found(each.name, _url(request, "campaign", each.pk), each.pk[-6:]) for each in some]
+    return [Found(each.name, _url(request, "campaign", each.pk), f"…{each.pk[-6:]}") for each in some]
 
 
 def by_code(request: HttpRequest, text: str) -> list[Found]:
