@@ -20,6 +20,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def frame_is_kept():
+    """What the frame of every page keeps for a minute is kept to the end of the test: else a page costs more at a minute's end."""
+    from incenta.dashboard import minute
+
+    minute.SECONDS = 86_400.0
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the run itself, not a worker of pytest-xdist
         sys.modules[settings.SETTINGS_MODULE].stop_database_if_last()

@@ -109,7 +109,9 @@ def test_a_line_end_that_was_trimmed_is_named():
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("secret", "code"), [(OLD, "old_secret"), (OTHER, "other_endpoint"), (signing.new_secret(), "unknown")]
+    ("secret", "code"),
+    [(OLD, "old_secret"), (OTHER, "other_endpoint"), (signing.new_secret(), "unknown")],
+    ids=["old_secret", "other_endpoint", "unknown"],  # not the secrets: each process makes others
 )
 def test_a_wrong_secret_is_named(form, secret, code):
     assert code_of(only(form, sent(secret=secret))) == code
