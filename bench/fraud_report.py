@@ -309,7 +309,7 @@ def report(played: list, options: argparse.Namespace) -> str:
     scales = sorted({scale for each in played for scale in each.scales})
     size = " to ".join(f"{scale:g}" for scale in dict.fromkeys((scales[0], scales[-1])))
     lines = [
-        f"Seeds: {first.family} {options.seed.replace(',', ' and ')}, at scale {size} (1 is the whole world). Played through the "
+        f"Seeds: {first.family} {options.seed.replace(',', ', ')}, at scale {size} (1 is the whole world). Played through the "
         "product's own verbs with the built-in rules, campaigns in mode `hold` from score 50. Conversions: "
         + ", ".join(f"{each.coverage} {len(each.conversions):,}" for each in played)
         + ". Shares with Wilson's 95 % bounds. Looks in a request may take as long as they need, where the product cuts them short "
