@@ -152,10 +152,12 @@ def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
         for last in _lasts:
             last(person)
         now = clock.now(app)
+        earlier = tombstone_of(app, user_id)
+        used_up = joined(earlier.used_up, person.used_up) if earlier else person.used_up
         Tombstone.objects.update_or_create(
             app=app,
             key=tombstone_key(app, user_id),
-            defaults={"used_up": person.used_up, "records": records, "erased_by": by[:60], "erased_at": now},
+            defaults={"used_up": used_up, "records": records, "erased_by": by[:60], "erased_at": now},
         )
         return {"userId": person.name, "erasedAt": clock.iso(now), "records": records}
 
@@ -163,6 +165,17 @@ def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
 def tombstone_of(app: App, user_id: str) -> Tombstone | None:
     """The tombstone of whoever had this id before, if it was erased."""
     return Tombstone.objects.filter(app=app, key=tombstone_key(app, user_id)).first()
+
+
+def joined(earlier: Any, later: Any) -> Any:
+    """What is used up by either of two erasures of one id: lists together, of numbers the larger one."""
+    if isinstance(earlier, dict) and isinstance(later, dict):
+        return earlier | {
+            name: joined(earlier[name], each) if name in earlier else each for name, each in later.items()
+        }
+    if isinstance(earlier, list) and isinstance(later, list):
+        return sorted({*earlier, *later})
+    return max(earlier, later)
 
 
 # --- one table --------------------------------------------------------------------------------------------------------

@@ -142,6 +142,22 @@ def test_what_is_given_once_is_not_given_again_to_who_comes_back(himal):
     assert ledger.verify(himal.app)["ok"]
 
 
+def test_who_is_erased_twice_has_used_up_what_he_had_each_time(himal):
+    campaign, other = himal.campaign(), himal.campaign(name="Another")
+    signup = {"key": "signup", "name": "Signs up", "type": "STANDARD", "coins": 50, "maxRepeats": 1}
+    assert himal.post("/incentives/actions", signup).status == 201
+    does = {"userId": "bikram", "actionKey": "signup"}
+    assert himal.convert(himal.code(campaign), "bikram").status == 201
+    assert himal.post("/incentives/events", does)["awarded"]["coins"] == 50
+    assert himal.delete("/users/bikram").status == 200
+    assert himal.convert(himal.code(other), "bikram").status == 201
+    assert himal.delete("/users/bikram").status == 200
+
+    assert himal.convert(himal.code(campaign, "tara"), "bikram")["code"] == "already_converted"
+    assert himal.convert(himal.code(other, "tara"), "bikram")["code"] == "already_converted"
+    assert himal.post("/incentives/events", does)["notAwarded"]["code"] == "max_repeats"
+
+
 def test_what_was_sent_is_forgotten_once_it_has_arrived(himal):
     from webhooks.models import WebhookDelivery, WebhookMessage
 
