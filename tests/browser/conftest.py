@@ -112,7 +112,13 @@ def heard(visitor: Visitor, act: Callable[..., None]) -> Callable[..., None]:
 
 
 @pytest.fixture
-def visit(chromium_running: Browser, live_server) -> Iterator[Callable[..., Visitor]]:
+def server_url(live_server) -> str:
+    """Where the server under test is; a module with a server of its own says so here."""
+    return live_server.url
+
+
+@pytest.fixture
+def visit(chromium_running: Browser, server_url: str) -> Iterator[Callable[..., Visitor]]:
     """``visit(width=390, javascript=False, theme="dark")`` → a fresh ``Visitor``. What went wrong on the way fails the test."""
     opened: list[tuple[BrowserContext, Visitor]] = []
 
@@ -123,9 +129,9 @@ def visit(chromium_running: Browser, live_server) -> Iterator[Callable[..., Visi
             viewport={"width": width, "height": 900}, java_script_enabled=javascript, locale="en-US", timezone_id=zone
         )
         context.set_default_timeout(PATIENCE_MS)
-        context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])
+        context.add_cookies([{"name": "theme", "value": theme, "url": server_url}])
         context.add_init_script(WATCH_POLICY)
-        visitor = Visitor(context.new_page(), live_server.url, javascript)
+        visitor = Visitor(context.new_page(), server_url, javascript)
         page = visitor.page
 
         if javascript:
@@ -142,7 +148,7 @@ def visit(chromium_running: Browser, live_server) -> Iterator[Callable[..., Visi
                 visitor.wrong.append(f"console: {message.text}")
 
         def note_request(request) -> None:
-            if not request.url.startswith((live_server.url, "data:")):
+            if not request.url.startswith((server_url, "data:")):
                 visitor.wrong.append(f"foreign: {request.url}")
 
         page.on("console", note_console)
