@@ -139,7 +139,7 @@ def redemption_face(redemption: ItemRedemption) -> dict:
         "itemId": redemption.item_id,
         "itemName": redemption.item.name,
         "status": redemption.status,
-        "code": None if redemption.is_held else redemption.code,
+        "code": redemption.told_code,
         "riskScore": redemption.risk_score,
         "holdReasons": HOLD_REASONS if redemption.is_held else [],
         "coinCost": redemption.coin_cost,

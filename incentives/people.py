@@ -24,7 +24,14 @@ def tell() -> None:
         Holding("standings", Standing, OF_USER, blanked={"timezone": ""}),
         Holding("grants", Grant, OF_USER),
         Holding("adjustments", Adjustment, OF_USER),
-        Holding("itemRedemptions", ItemRedemption, OF_USER),
+        # a code that waits for the review, or was refused by it, is told to nobody
+        Holding(
+            "itemRedemptions",
+            ItemRedemption,
+            OF_USER,
+            withheld=frozenset(("code", "code_key")),
+            is_withheld=lambda redemption: redemption.told_code is None,
+        ),
         Holding("referralCounts", ReferralCount, OF_USER),
         # what is not folded comes before what it is folded into: a fold that is under way is waited for, and then found there
         Holding("boardDeltas", BoardDelta, OF_USER),

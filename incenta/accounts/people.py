@@ -36,7 +36,7 @@ class Holding:
     ``noun`` is its name in an export; ``people`` are the columns with the client's id for somebody; ``subject``, a column with the id
     of another noun of his, for tables that name no user. ``named_in`` are JSON columns in which his id or code may stand;
     ``blanked`` says what personal columns become; ``is_deleted``: the whole row is personal; ``is_told``: it is in the export, without
-    the columns of ``untold``.
+    the columns of ``untold``, nor those of ``withheld`` where a row ``is_withheld``.
     """
 
     noun: str
@@ -48,6 +48,8 @@ class Holding:
     is_deleted: bool = False
     is_told: bool = True
     untold: frozenset[str] = frozenset()
+    withheld: frozenset[str] = frozenset()
+    is_withheld: Callable[[Any], bool] = lambda row: False
     place: int = 0
     """Holdings are gone through by their place: those that find their rows by other nouns' ids come after these."""
 
@@ -224,10 +226,13 @@ def _names_people(key: str) -> bool:
 
 
 def _told(holding: Holding, row: Model) -> dict[str, Any]:
+    untold = holding.untold | {"app_id", "request_hash"}
+    if holding.is_withheld(row):
+        untold |= holding.withheld
     return {
         _camel(column.attname): _plain(column, getattr(row, column.attname))
         for column in row._meta.concrete_fields
-        if column.attname not in holding.untold and column.attname not in ("app_id", "request_hash")
+        if column.attname not in untold
     }
 
 

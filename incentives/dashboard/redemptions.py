@@ -66,7 +66,7 @@ class Redemptions(DeepListPage):
 
     def decorate(self, records: list) -> list:
         for redemption in records:
-            redemption.masked = masked(redemption.code) if redemption.code else ""
+            redemption.masked = masked(redemption.told_code) if redemption.told_code else ""
             redemption.spent = points(0, redemption.coin_cost, redemption.token_cost)
         return records
 

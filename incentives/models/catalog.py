@@ -113,5 +113,10 @@ class ItemRedemption(models.Model):
     def is_held(self) -> bool:
         return self.held_at is not None and self.status == RedemptionStatus.PENDING
 
+    @property
+    def told_code(self) -> str | None:
+        """The code, once it was given: what was cancelled in a review keeps it to itself for good."""
+        return self.code if self.fulfilled_at is not None else None
+
     def __str__(self) -> str:
         return self.pk

@@ -75,6 +75,24 @@ def test_rejected_it_is_cancelled_and_its_coins_go_back(shop):
     assert ledger.verify(shop.app)["ok"]
 
 
+def test_a_code_that_a_review_refused_is_told_to_nobody(shop):
+    gives(shop, "mallory")
+    lists.add(shop.app, "DENY", "USER", "mallory", actor="asha")
+    held = redeems(shop, "mallory", shop.voucher)
+    code = ItemRedemption.objects.get(pk=held["redemptionId"]).code
+
+    def told() -> list:
+        listed = shop.get("/incentives/redemptions")["redemptions"]
+        return [listed, shop.get("/users/mallory/export").json]
+
+    assert code not in str(told())
+    case = Case.objects.get(app=shop.app)
+    deciding.decide(shop.app, case.pk, "REJECT", actor="asha", note="A cheat")
+    assert told()[0][0]["status"] == "CANCELLED"
+    assert code not in str(told())
+    assert code not in str(list(shop.app.events.values_list("data", flat=True)))
+
+
 def test_what_was_approved_and_not_handed_over_is_held_again_when_that_is_undone(shop):
     gives(shop, "mallory")
     lists.add(shop.app, "DENY", "USER", "mallory", actor="asha")
