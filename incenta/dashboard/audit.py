@@ -184,7 +184,9 @@ def unpacked(text: str) -> dict[str, str]:
         told = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, binascii.Error, RecursionError):
         return {}
-    is_one = isinstance(told, dict) and all(isinstance(each, str) and len(each) < 120 for each in told.values())
+    is_one = isinstance(told, dict) and all(
+        isinstance(each, str) and len(each) < 120 and each.isascii() and each.isprintable() for each in told.values()
+    )
     return {name: each for name, each in told.items() if name in _histories} if is_one else {}
 
 

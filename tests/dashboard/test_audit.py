@@ -114,3 +114,9 @@ def test_a_long_log_costs_what_a_short_one_does(himal, owner, url):
     for number in range(8):
         himal.campaign(name=f"More {number}")
     assert cost() <= few <= 24
+
+
+@pytest.mark.parametrize("cursor", ["5~\0", "5~\ud800", "5~\n", "9" * 119])
+def test_a_cursor_that_was_made_up_begins_at_the_newest(owner, url, cursor):
+    packed = page_of_audit.packed({"events": cursor})
+    assert owner.get(url("audit/"), {"cursor": packed}).status_code == 200

@@ -101,3 +101,8 @@ def test_a_deadline_that_is_near_is_told(himal, owner, url):
     case.due_at += timedelta(days=2)
     case.save()
     assert "decides itself" not in body(owner.get(url("notifications/")))
+
+
+def test_a_notice_that_was_made_up_is_no_error(owner, url):
+    for place in ("dismiss", "restore"):
+        assert owner.post(url(f"notifications/{place}/"), {"notice": "\0" * 40}).status_code == 302
