@@ -91,9 +91,9 @@ def judge(app: App, headers: dict[str, str], body: bytes) -> tuple[str, str | No
     for endpoint_id, sealed in live:
         by_endpoint.setdefault(endpoint_id, []).append(decrypt(sealed))
     for endpoint_id, secrets in by_endpoint.items():
-        standard_is_right = not entries or any(
-            _is_same(entry, signing_of(signed, secret)) for entry in entries for secret in secrets
-        )
+        # once a secret, however many entries somebody has sent
+        right = [signing_of(signed, secret) for secret in secrets] if entries else []
+        standard_is_right = not entries or any(_is_same(entry, each) for entry in entries for each in right)
         documented_is_right = not documented or any(
             _is_same(documented, signing.documented(body, secret)) for secret in secrets
         )
