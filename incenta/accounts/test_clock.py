@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
 
 from incenta import clock
 from incenta.database import sql
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MOVE = timedelta(days=3660)
 """Ten years at once, from where the clock stands or from now: what is further is a slip."""
+FURTHEST = timedelta(days=36525)
+"""A century from now, in however many moves: dates are reckoned on from here, and none may leave the calendar."""
 MOST_STOPS = 500
 """On the way the clock stops at each moment at which something is due; after so many it goes to the end at once."""
 MOST_PASSES = 10
@@ -81,6 +84,8 @@ def _set(app: App, at: datetime, *, is_move: bool = False) -> App:
             )
         if abs(at - clock.now(held)) > LONGEST_MOVE:
             raise InvalidInput({"to" if is_move else "frozenAt": ["Must lie within ten years."]})
+        if at > timezone.now() + FURTHEST:
+            raise InvalidInput({"to" if is_move else "frozenAt": ["Must lie within a hundred years of the present."]})
         if held.clock_frozen_at is None:
             held.clock_frozen_at = at
             held.save(update_fields=["clock_frozen_at"])

@@ -66,7 +66,7 @@ class Dismiss(Action):
 
     def act(self) -> str:
         forget(_place(self.request))
-        notice = self.request.POST.get("notice", "")[:32].replace("\0", "")
+        notice = self.request.POST.get("notice", "")[:32]
         mine = Dismissal.objects.filter(app=self.request.app, user=self.request.user)
         if self.is_back:
             mine.filter(notice=notice).delete()

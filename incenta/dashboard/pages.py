@@ -16,6 +16,9 @@ from incenta.errors import DomainError, Forbidden, NotFound
 
 from .access import governing, grantors, may, note_presence, open_app
 
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""What a page's form comes as; either is read by the check of CSRF tokens before any page."""
+
 
 class SignedInPage(View):
     """A page for whoever is signed in. Its answers are never cached: after sign-out the back button shows nothing."""
@@ -52,7 +55,7 @@ class AppPage(SignedInPage):
         note_presence(request)
         if not may(request, self.permission):
             return forbidden(request, self.permission)
-        if request.content_type == "application/x-www-form-urlencoded" and _holds_nul(request):
+        if request.content_type in FORMS and _holds_nul(request):
             raise BadRequest("nul")  # no browser sends it, and nothing that holds it can be looked up or stored
         try:
             return super().dispatch(request, *args, **kwargs)

@@ -1,8 +1,10 @@
 """Notifications: computed from what needs somebody, put away by each person until they say something else."""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
+from django.test.client import encode_multipart
 from django.utils import timezone
 
 from incenta.accounts.models import Role
@@ -103,6 +105,9 @@ def test_a_deadline_that_is_near_is_told(himal, owner, url):
     assert "decides itself" not in body(owner.get(url("notifications/")))
 
 
-def test_a_notice_that_was_made_up_is_no_error(owner, url):
-    for place in ("dismiss", "restore"):
-        assert owner.post(url(f"notifications/{place}/"), {"notice": "\0" * 40}).status_code == 302
+@pytest.mark.parametrize("form", ["multipart/form-data; boundary=BoUnDaRyStRiNg", "application/x-www-form-urlencoded"])
+def test_a_nul_in_either_kind_of_form_is_refused(owner, url, form):
+    sent = {"notice": "a\0b"}
+    sent = urlencode(sent) if "urlencoded" in form else encode_multipart("BoUnDaRyStRiNg", sent)
+    for place in ("notifications/dismiss/", "notifications/restore/", "views/save/"):
+        assert owner.post(url(place), sent, content_type=form).status_code == 400, place

@@ -110,3 +110,11 @@ def test_two_who_move_it_at_once_lose_nothing(sandbox):
     assert sandbox.get("/test-clock")["now"] == days_on(7)
     assert sandbox.get("/incentives/balances/asha")["coins"] == 25
     assert sandbox.get("/incentives/ledger/verify")["ok"]
+
+
+def test_no_number_of_moves_leads_out_of_the_calendar(sandbox):
+    assert sandbox.post("/test-clock", {"frozenAt": START}).status == 200
+    App.objects.filter(pk=sandbox.app.pk).update(clock_frozen_at="2120-01-01T00:00:00Z")
+    refused = sandbox.post("/test-clock/advance", {"to": "2129-06-01T00:00:00Z"})
+    assert (refused.status, refused["code"]) == (400, "invalid_input")
+    assert refused["details"] == {"to": ["Must lie within a hundred years of the present."]}
