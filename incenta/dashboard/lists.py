@@ -70,7 +70,9 @@ class ListPage(AppPage):
             "records": records,
             "sort": sort,
             "may_export": may(request, "programme.export"),
-            "saved_views": SimpleLazyObject(lambda: views_of(request)),  # a fragment does not show them, and pays nothing
+            "saved_views": SimpleLazyObject(
+                lambda: views_of(request)
+            ),  # a fragment does not show them, and pays nothing
             "view_page": page_of(request),
         } | self.more_context(page, **kwargs)
         is_fragment = request.htmx and not request.htmx.history_restore_request

@@ -34,7 +34,9 @@ def todos(request: HttpRequest) -> list[ToDo]:
     ]
     if len(low) > MOST_NAMED:
         rest = len(low) - MOST_NAMED
-        found.append(ToDo(24, f"{rest} more item{'' if rest == 1 else 's'} of the catalog run low", url, "package-open"))
+        found.append(
+            ToDo(24, f"{rest} more item{'' if rest == 1 else 's'} of the catalog run low", url, "package-open")
+        )
     return found
 
 
