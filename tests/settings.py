@@ -22,6 +22,7 @@ from incenta.database.embedded import Cluster
 from incenta.settings import *  # noqa: F403
 from incenta.settings import DATA_DIR, DATABASES
 
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # WhiteNoise warns in every test where there is none.

@@ -110,7 +110,7 @@ def test_from_a_profile_to_the_counter(visit, himal, rival):
     expect(anybody.page.get_by_role("heading", name="How to get it")).to_be_visible()
 
     owner.go(f"/dashboard/{himal.app.pk}/marketplace/counter/")
-    page.get_by_label("Code").fill(first["discountCode"].lower())
+    page.get_by_label("Code", exact=True).fill(first["discountCode"].lower())
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Fulfil").click()
     expect(page.get_by_text("Ten percent off a tent").first).to_be_visible()

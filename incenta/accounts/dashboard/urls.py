@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.urls import path
 
+from incenta.accounts.mailbox import BACKEND
+
 from . import mailbox
 from .business import Start
 from .preferences import Preferences
@@ -11,5 +13,5 @@ urlpatterns = [
     path("start/", Start.as_view(), name="start"),
     path("preferences/", Preferences.as_view(), name="preferences"),
 ]
-if settings.DEBUG:
+if settings.EMAIL_BACKEND == BACKEND:
     urlpatterns.append(path("mailbox/", mailbox.show, name="mailbox"))
