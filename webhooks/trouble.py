@@ -159,7 +159,7 @@ class Trouble:
     """Deliveries whose last attempt failed within the last day, counted up to 1,000; tests are not among them."""
 
 
-_IN_TROUBLE = f"""
+IN_TROUBLE = f"""
 SELECT e.id, e.url, e.is_active, e.disabled_reason, e.disabled_at, h.breaker, h.first_failure_at, lost.n, lost.last
 FROM webhooks_webhookendpoint AS e JOIN webhooks_endpointhealth AS h ON h.endpoint_id = e.id
 CROSS JOIN LATERAL (SELECT count(*) AS n, max(done_at) AS last FROM (
@@ -173,15 +173,19 @@ ORDER BY e.created_at, e.id
 
 def endpoints_in_trouble(app: App) -> list[Trouble]:
     """What the overview says of the app's webhooks; empty where all is well. One statement, served by indexes."""
-    found = []
-    for pk, url, is_active, reason, disabled_at, breaker, failing_since, given_up, last in sql.rows(
-        _IN_TROUBLE, {"app": app.pk}
-    ):
-        if not is_active:
-            kind, since = "disabled", disabled_at
-        elif breaker != "closed" or failing_since is not None:
-            kind, since = "failing", failing_since
-        else:
-            kind, since = "gave_up", last
-        found.append(Trouble(pk, url, kind, reason if not is_active else "", since, given_up))
-    return found
+    with connection.cursor() as cursor:
+        cursor.execute(IN_TROUBLE, {"app": app.pk})
+        names = [column.name for column in cursor.description]
+        return [trouble_of(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def trouble_of(row: dict) -> Trouble:
+    """What a row of ``IN_TROUBLE`` says."""
+    if not row["is_active"]:
+        kind, since = "disabled", row["disabled_at"]
+    elif row["breaker"] != "closed" or row["first_failure_at"] is not None:
+        kind, since = "failing", row["first_failure_at"]
+    else:
+        kind, since = "gave_up", row["last"]
+    reason = "" if row["is_active"] else row["disabled_reason"]
+    return Trouble(row["id"], row["url"], kind, reason, since, row["n"])

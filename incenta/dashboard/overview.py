@@ -4,6 +4,7 @@ It gathers what rooms tell; none of them is known here, and they do not know eac
 ``show_with`` when it is ready.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,10 +18,12 @@ from django.utils.formats import date_format
 from incenta import clock, money
 from incenta.accounts.models import Membership
 from incenta.api import metering
+from incenta.database import sql
 from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 
 from .access import may
+from .minute import kept
 from .pages import Action, AppPage
 
 RANGES = (7, 30, 90)
@@ -55,6 +58,16 @@ class ToDo(NamedTuple):
     url: str
     icon: str
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a room asks of what waits: a query whose parameters are ``%(app)s``, ``%(now)s`` and those of ``more``, and what its rows
+    say, each a dict by column as JSON tells it. All rooms' queries travel as one statement."""
+
+    query: str
+    told: Callable[[list[dict]], list[ToDo]]
+    more: dict = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -100,7 +113,8 @@ class Step(NamedTuple):
 class Shown:
     """What a room shows on the overview; each part in a bounded number of statements."""
 
-    todos: Callable[[HttpRequest], list[ToDo]] | None = None
+    todos: Callable[[HttpRequest], Waiting | None] | None = None
+    """``None`` where the reader may do nothing about it."""
     numbers: Callable[[HttpRequest, Span], list[Number]] | None = None
     funnel: Callable[[HttpRequest, Span], list[tuple[str, int]] | None] | None = None
     steps: Callable[[HttpRequest], list[Step]] | None = None
@@ -135,13 +149,12 @@ class Overview(AppPage):
         rooms = [_rooms[name] for name in sorted(_rooms)]
         events = self.events(rooms)
         numbers = [number for room in rooms if room.numbers for number in room.numbers(request, span)]
-        todos = [todo for room in rooms if room.todos for todo in room.todos(request)] + quota(request)
         return self.page(
             {
                 "span": span,
                 "ranges": [(each, f"{each} days") for each in RANGES],
                 "is_compared": is_compared,
-                "todos": sorted(todos, key=lambda todo: (-todo.weight, todo.text)),
+                "todos": needed(request),
                 "numbers": [(number, number.compared(span) if is_compared else "") for number in numbers],
                 "funnels": [room.funnel(request, span) for room in rooms if room.funnel] if events else [],
                 "events": events,
@@ -221,15 +234,29 @@ def _amount(event: Event) -> str:
 
 
 def needed(request: HttpRequest) -> list[ToDo]:
-    """What waits for somebody of the reader's role, the weightiest first; a bounded number of statements a room."""
+    """What waits for somebody of the reader's role, the weightiest first. One statement for all rooms."""
     rooms = [_rooms[name] for name in sorted(_rooms)]
-    todos = [todo for room in rooms if room.todos for todo in room.todos(request)] + quota(request)
-    return sorted(todos, key=lambda todo: (-todo.weight, todo.text))
+    asked = [waiting for room in rooms if room.todos and (waiting := room.todos(request))]
+    found = quota(request)
+    if asked:
+        app = request.app
+        known = {"app": app.pk, "now": clock.now(app)}
+        for waiting in asked:
+            known |= waiting.more
+        parts = ", ".join(f"(SELECT jsonb_agg(to_jsonb(asked)) FROM ({waiting.query}) asked)" for waiting in asked)
+        for waiting, rows in zip(asked, sql.row(f"SELECT {parts}", known), strict=True):
+            found += waiting.told(_read(rows))
+    return sorted(found, key=lambda todo: (-todo.weight, todo.text))
+
+
+def _read(rows: str | list[dict] | None) -> list[dict]:
+    return json.loads(rows) if isinstance(rows, str) else rows or []
 
 
 def quota(request: HttpRequest) -> list[ToDo]:
-    """The month's calls, once they come near what the plan allows."""
-    used = metering.usage(request.app)
+    """The month's calls, once they come near what the plan allows; as the top bar knows them, so up to a minute old."""
+    plan = request.app.merchant.plan  # one that was changed a moment ago already counts
+    used = kept(f"quota {request.app.pk}", lambda: metering.usage(request.app)) | {"limit": plan.monthly_calls}
     percent = 100 * used["calls"] // used["limit"] if used["limit"] else 100
     if percent < NEARLY:
         return []

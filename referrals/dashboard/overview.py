@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 from django.urls import reverse
 
-from incenta import clock, money
+from incenta import money
+from incenta.accounts.models import App
 from incenta.dashboard.access import may
-from incenta.dashboard.overview import Number, Shown, Span, Step, ToDo, show_with
+from incenta.dashboard.overview import Number, Shown, Span, Step, ToDo, Waiting, show_with
 from incenta.database import sql
 from referrals.models.stat import COUNTED
 
@@ -20,7 +21,7 @@ MOST_WAITING = 1_000
 """Rewards that wait are counted up to here; more are as much work for today."""
 
 _WAITING = f"""
-SELECT status, asset, count(*), sum(worth)::bigint FROM (
+SELECT status, asset, count(*), sum(worth)::bigint AS worth FROM (
   (SELECT status, asset, amount_minor - reversed_minor AS worth FROM referrals_reward
    WHERE app_id = %(app)s AND status = 'PENDING' AND holds = '{{}}' AND (matures_at IS NULL OR matures_at <= %(now)s)
      AND fulfillment_type IN ('MANUAL', 'GIFT_CARD', 'CUSTOM') AND (claim_by IS NULL OR claim_by > %(now)s)
@@ -34,23 +35,24 @@ SELECT status, asset, count(*), sum(worth)::bigint FROM (
 """
 
 
-def todos(request: HttpRequest) -> list[ToDo]:
-    """Rewards to approve and to pay, for whoever may. One statement."""
+def todos(request: HttpRequest) -> Waiting | None:
+    """Rewards to approve and to pay, for whoever may."""
     can = {"PENDING": may(request, "rewards.approve"), "APPROVED": may(request, "rewards.pay")}
-    if not any(can.values()):
-        return []
-    app = request.app
-    waiting: dict[str, list[tuple[str, int, int]]] = {}
-    for status, *told in sql.rows(_WAITING, {"app": app.pk, "now": clock.now(app)}):
-        waiting.setdefault(status, []).append(told)
+    return Waiting(_WAITING, partial(_waiting, request.app, can)) if any(can.values()) else None
+
+
+def _waiting(app: App, can: dict[str, bool], rows: list[dict]) -> list[ToDo]:
+    waiting: dict[str, list[dict]] = {}
+    for row in rows:
+        waiting.setdefault(row["status"], []).append(row)
     found = []
     for status, verb, weight in (("PENDING", "approved", 60), ("APPROVED", "paid", 50)):
         if not can[status] or status not in waiting:
             continue
-        count = sum(each for _, each, _ in waiting[status])
+        count = sum(row["count"] for row in waiting[status])
         many = f"{MOST_WAITING:,} rewards and more wait" if count > MOST_WAITING else f"{count:,} rewards wait"
         many = "1 reward waits" if count == 1 else many
-        worth = ", ".join(money.display(minor, asset) for asset, _, minor in waiting[status])
+        worth = ", ".join(money.display(row["worth"], row["asset"]) for row in waiting[status])
         url = f"{reverse('dashboard:rewards', args=[app.pk])}?status={status}&held=no"
         found.append(ToDo(weight, f"{many} to be {verb}", url, "hand-coins", "" if count > MOST_WAITING else worth))
     return found

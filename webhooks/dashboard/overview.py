@@ -1,11 +1,14 @@
 """What this room shows on the overview: endpoints that are not told what happens."""
 
+from functools import partial
+
 from django.http import HttpRequest
 from django.urls import reverse
 
+from incenta.accounts.models import App
 from incenta.dashboard.access import may
-from incenta.dashboard.overview import Shown, ToDo, show_with
-from webhooks.trouble import endpoints_in_trouble
+from incenta.dashboard.overview import Shown, ToDo, Waiting, show_with
+from webhooks.trouble import IN_TROUBLE, trouble_of
 
 SAID = {
     "disabled": (75, "gets nothing any more"),
@@ -16,16 +19,18 @@ SAID = {
 MOST_NAMED = 2
 
 
-def todos(request: HttpRequest) -> list[ToDo]:
-    """The endpoints in trouble, the worst by name, for whoever looks after them. One statement."""
-    if not may(request, "webhooks.manage"):
-        return []
+def todos(request: HttpRequest) -> Waiting | None:
+    """The endpoints in trouble, the worst by name, for whoever looks after them."""
+    return Waiting(IN_TROUBLE, partial(_waiting, request.app)) if may(request, "webhooks.manage") else None
+
+
+def _waiting(app: App, rows: list[dict]) -> list[ToDo]:
     found = []
-    for trouble in endpoints_in_trouble(request.app):
+    for trouble in map(trouble_of, rows):
         weight, said = SAID[trouble.kind]
         count = trouble.given_up
         lost = f"{count:,} deliver{'y' if count == 1 else 'ies'} given up in a day" if count else ""
-        url = reverse("dashboard:webhook", args=[request.app.pk, trouble.endpoint_id])
+        url = reverse("dashboard:webhook", args=[app.pk, trouble.endpoint_id])
         found.append(
             ToDo(weight, f"A webhook endpoint {said}", url, "webhook", "; ".join(filter(None, [trouble.url, lost])))
         )
@@ -33,7 +38,7 @@ def todos(request: HttpRequest) -> list[ToDo]:
         named = sorted(found, key=lambda todo: -todo.weight)[:MOST_NAMED]
         rest = len(found) - MOST_NAMED
         text = f"{rest} more webhook endpoint{' is' if rest == 1 else 's are'} in trouble"
-        return [*named, ToDo(29, text, reverse("dashboard:webhooks", args=[request.app.pk]), "webhook")]
+        return [*named, ToDo(29, text, reverse("dashboard:webhooks", args=[app.pk]), "webhook")]
     return found
 
 
