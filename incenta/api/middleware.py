@@ -68,20 +68,30 @@ class ApiMiddleware:
         if path.rstrip("/") in HEALTH:
             match = get_resolver().resolve(path.rstrip("/"))
             return match.func(request, *match.args, **match.kwargs)
-        return self.get_response(request)
+        return self._page(request)
+
+    def _page(self, request: HttpRequest) -> HttpResponse:
+        """A page has an id too, for the log alone."""
+        tokens = request_id.current.set(new_id("req")), request_id.request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            request_id.current.reset(tokens[0])
+            request_id.request.reset(tokens[1])
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """One call of the API, from its request id to its line in the request log."""
         started = time.perf_counter()
         request.request_id = new_id("req")
-        token = request_id.current.set(request.request_id)
+        tokens = request_id.current.set(request.request_id), request_id.request.set(request)
         try:
             try:
                 response = self._handle(request)
             except Exception as error:
                 response = errors.refuse(error, request)
         finally:
-            request_id.current.reset(token)
+            request_id.current.reset(tokens[0])
+            request_id.request.reset(tokens[1])
         headers = response.headers
         headers["X-Request-Id"] = request.request_id
         limit, remaining, reset = getattr(request, "rate", None) or authentication.guesses_left(request)

@@ -7,7 +7,6 @@ The queue is bounded: when the database is away, lines are dropped and counted, 
 import json
 import logging
 import os
-import re
 import threading
 import time
 from collections import deque
@@ -27,6 +26,7 @@ from incenta.api import metering
 from incenta.api.authentication import caller_ip
 from incenta.api.models import RequestLog
 from incenta.database import sql
+from incenta.masking import masked
 
 logger = logging.getLogger("incenta.api")
 
@@ -40,20 +40,6 @@ _queue: deque = deque()
 _writing = threading.Lock()
 _thread: threading.Thread | None = None
 dropped = 0
-
-# a value is masked to its end, or to the end of the text where the text was cut
-_SECRETS = re.compile(
-    r'("(?:[a-z_]*(?:secret|password|token|api_?key|authorization)|phone)"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|$)'
-    r"|\b(?:inc_(?:live|test|pub)_|whsec_)[\w+/=-]+",
-    re.IGNORECASE,
-)
-_EMAILS = re.compile(r"[^\s\"'\\<>(),:;/?&=@]+(?:@|%40)[^\s\"'\\<>(),:;/?&=@]+", re.IGNORECASE)
-
-
-def masked(text: str) -> str:
-    """The text without secrets, e-mail addresses and telephone numbers."""
-    text = _SECRETS.sub(lambda found: f'{found[1]}"***"' if found[1] else "***", text)
-    return _EMAILS.sub("***@***", text) if "@" in text or "%40" in text else text
 
 
 def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:

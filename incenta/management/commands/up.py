@@ -33,7 +33,10 @@ CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "incenta"]
 WORKER = [*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
 PATIENCE = {"web": 10, "beat": 5, "worker": 15, "webhooks": 35}
 """Seconds a child has between being asked to stop and being killed. A webhook that is out may take 30."""
-CALM = re.compile(r"^\s*$|^\[INFO\]|^\[[^\]]*: (INFO|DEBUG)/|^\S+ \S+ (INFO|DEBUG) |^worker: (Warm|Cold|Soft) shutdown")
+CALM = re.compile(
+    r"^\s*$|^\[INFO\]|^\[[^\]]*: (INFO|DEBUG)/|^\S+ \S+ (INFO|DEBUG) |^worker: (Warm|Cold|Soft) shutdown"
+    r'|^{"at": "[^"]*", "level": "(info|debug)"'
+)
 """Lines that go to the child's log only; the console shows the rest."""
 
 
