@@ -1,28 +1,51 @@
 """Text that must be read again (answers kept for replay that hold a secret) is encrypted at rest.
 
 ``ENCRYPTION_KEYS`` lists Fernet keys, newest first: the first encrypts, all decrypt, so a key can be changed while
-old texts are still about. The key derived from ``SECRET_KEY`` comes last: it serves where no other is set, and lets an
-installation move to keys of its own.
+old texts are still about. The key derived from ``SECRET_KEY`` comes after them: it serves where no other is set, and lets an
+installation move to keys of its own. Those derived from ``SECRET_KEY_FALLBACKS`` come last.
 """
 
 import base64
 import hashlib
 from functools import lru_cache
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
 @lru_cache(maxsize=4)
-def _box(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
+def _keys(keys: tuple[str, ...], secret_keys: tuple[str, ...]) -> tuple[Fernet, MultiFernet]:
+    """The newest key, and all of them."""
+    found = [Fernet(key) for key in (*keys, *map(_derived, secret_keys))]
+    return found[0], MultiFernet(found)
+
+
+def _derived(secret_key: str) -> bytes:
     digest = hashlib.blake2b(secret_key.encode(), digest_size=32, person=b"at-rest").digest()
-    return MultiFernet([Fernet(key) for key in (*keys, base64.urlsafe_b64encode(digest))])
+    return base64.urlsafe_b64encode(digest)
+
+
+def _present() -> tuple[Fernet, MultiFernet]:
+    return _keys(tuple(settings.ENCRYPTION_KEYS), (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 
 
 def encrypt(text: str) -> str:
-    return _box(tuple(settings.ENCRYPTION_KEYS), settings.SECRET_KEY).encrypt(text.encode()).decode()
+    return _present()[0].encrypt(text.encode()).decode()
 
 
 def decrypt(text: str) -> str:
     """Raises ``cryptography.fernet.InvalidToken`` where no present key fits."""
-    return _box(tuple(settings.ENCRYPTION_KEYS), settings.SECRET_KEY).decrypt(text.encode()).decode()
+    return _present()[1].decrypt(text.encode()).decode()
+
+
+def renewed(text: str) -> str | None:
+    """The encrypted text under the newest key; ``None`` where it is under that key already.
+
+    Raises ``cryptography.fernet.InvalidToken`` where no present key fits.
+    """
+    newest, every = _present()
+    try:
+        newest.decrypt(text.encode())
+    except InvalidToken:
+        return every.rotate(text.encode()).decode()
+    return None

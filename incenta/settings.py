@@ -31,6 +31,7 @@ if not SECRET_KEY:
     if not DEBUG:
         raise ImproperlyConfigured("SECRET_KEY must be set where DEBUG is off.")
     SECRET_KEY = secret_key.kept_in(DATA_DIR / "secret_key")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"] if DEBUG else [])
 PORT = env.int("PORT", default=8000)
 BIND_ADDRESS = env.str("INCENTA_BIND_ADDRESS", default="127.0.0.1")
@@ -230,6 +231,11 @@ ENCRYPTION_KEYS = env.list("INCENTA_ENCRYPTION_KEYS", default=[])
 """Fernet keys, newest first, that encrypt secrets at rest; empty: one is derived from SECRET_KEY."""
 FRAUD_SECRET = env.str("INCENTA_FRAUD_SECRET", default="")
 """Keys the hashes by which fraud knows devices and addresses again; empty: SECRET_KEY does. Changing it forgets all links."""
+if SECRET_KEY_FALLBACKS and not FRAUD_SECRET:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is being changed (SECRET_KEY_FALLBACKS is set), and INCENTA_FRAUD_SECRET is not set. Set it to the SECRET_KEY "
+        "that was in use until now, for good: else fraud forgets every device and address, and whom you were told to erase."
+    )
 
 # --- what the browser may do ----------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -280,13 +286,25 @@ STORAGES = {
 }
 WHITENOISE_MAX_AGE = 3600
 
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain" if DEBUG else "json")
+if LOG_FORMAT not in ("json", "plain"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be json or plain, not {LOG_FORMAT!r}.")
+_LINES = {
+    "json": {"()": "incenta.logs.json_formatter"},
+    "plain": {
+        "class": "logging.Formatter" if DEBUG else "incenta.logs.PlainFormatter",
+        "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
+    },
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"}},
+    "formatters": {"line": _LINES[LOG_FORMAT]},
     "filters": {"request_id": {"()": "incenta.api.request_id.Filter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request_id"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}}
+    # a line for each of several bells a second says nothing; what a task stumbles over is logged as an error
+    | ({} if DEBUG else {f"celery.{name}": {"level": "WARNING"} for name in ("worker.strategy", "app.trace", "beat")}),
 }
 os.environ.setdefault("PGCONNECT_TIMEOUT", "5")

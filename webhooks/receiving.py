@@ -119,7 +119,8 @@ def forget(app: App) -> None:
 
 def endpoints_of(app: App) -> list[WebhookEndpoint]:
     """The app's endpoints that lead to its own test receiver."""
-    return list(WebhookEndpoint.objects.filter(app=app, url=receiver_address.url_of(app.pk)).order_by("created_at"))
+    addresses = [receiver_address.url_of(app.pk), *receiver_address.former_urls_of(app.pk)]
+    return list(WebhookEndpoint.objects.filter(app=app, url__in=addresses).order_by("created_at"))
 
 
 def _is_same(one: str, other: str) -> bool:

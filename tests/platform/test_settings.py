@@ -46,6 +46,8 @@ def test_production_starts_with_what_it_must_be_told(tmp_path):
         ({"DATABASE_URL": "sqlite:///incenta.db"}, "DATABASE_URL must name a PostgreSQL database"),
         ({"PORT": "eighty"}, "invalid literal"),
         ({"DEBUG": "perhaps"}, "DEBUG must be true or false"),
+        ({"SECRET_KEY_FALLBACKS": "the-former-key"}, "INCENTA_FRAUD_SECRET is not set"),
+        ({"LOG_FORMAT": "yaml"}, "LOG_FORMAT must be json or plain"),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path, environment, complaint):
