@@ -147,9 +147,9 @@ def _expression(value: object, name: str, varying: dict[str, str], script: Scrip
 
 def pgbench() -> str | None:
     """The embedded server's own, or one on the path."""
-    from incenta.database.embedded import _programs
+    from incenta.database.embedded import programs
 
-    own = _programs() / "pgbench"
+    own = programs() / "pgbench"
     return str(own) if own.exists() else shutil.which("pgbench")
 
 

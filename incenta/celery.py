@@ -4,15 +4,16 @@ Celery only rings bells and lends processes: what is to be done, and when, stand
 or late, no result is kept, and no task is scheduled by Celery's own countdowns.
 """
 
+import logging.config
 import os
 import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init
 from kombu import Queue
 
-from incenta import broker, lifeline
+from incenta import broker, heartbeat, lifeline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "incenta.settings")
 
@@ -86,6 +87,12 @@ app.conf.beat_schedule = {
 }
 
 
+@setup_logging.connect
+def log_as_everybody(**_: Any) -> None:
+    """Workers and beat log in the one format (``LOG_FORMAT``, ``LOG_LEVEL``) that web processes log in."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
 @celeryd_init.connect
 def wait_as_worker(conf: Any, **_: Any) -> None:
     """A worker waits for the broker as long as it takes: the publisher's short time-outs are not for it."""
@@ -94,6 +101,12 @@ def wait_as_worker(conf: Any, **_: Any) -> None:
     conf.broker_connection_timeout = 4
     if str(conf.broker_url).startswith(("redis:", "rediss:", "sentinel:")):
         broker.forgive_lost_acknowledgements()
+
+
+@worker_init.connect
+def be_heard(**_: Any) -> None:
+    """``/metrics`` tells when each task of the schedule last ended well."""
+    heartbeat.listen({line["task"] for line in app.conf.beat_schedule.values()})
 
 
 if lifeline.is_supervised():

@@ -8,12 +8,10 @@ import ipaddress
 import logging
 import secrets
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.urls import path
@@ -21,6 +19,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from incenta.api.authentication import caller_ip
 from incenta.celery import app as celery
+from incenta.events import feed_offset
+from incenta.metrics import InstallationCollector, known_migrations
 from webhooks.metrics import WebhookCollector
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _database() -> dict[str, Any]:
 
 def _migrations() -> dict[str, Any]:
     applied = MigrationRecorder(connection).applied_migrations()
-    pending = sorted(f"{app}.{name}" for app, name in _known_migrations() - set(applied))
+    pending = sorted(f"{app}.{name}" for app, name in known_migrations() - set(applied))
     return {"ok": not pending, "pending": pending}
 
 
@@ -85,6 +85,11 @@ def _events() -> dict[str, Any]:
     return {"oldestUndispatchedSeconds": round(max(float(age or 0), 0), 3)}
 
 
+def _feed() -> dict[str, Any]:
+    """Fails where the database was restored into another cluster and ``manage.py after_restore`` has not run yet."""
+    return {"ok": not feed_offset.is_behind()}
+
+
 def _ledgers() -> dict[str, Any]:
     """``drifting``: the apps whose books the last recount of the night found wrong. They stay until a recount is right."""
     with connection.cursor() as cursor:
@@ -98,13 +103,9 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "migrations": _migrations,
     "broker": _broker,
     "events": _events,
+    "feed": _feed,
     "ledgers": _ledgers,
 }
-
-
-@lru_cache(maxsize=1)
-def _known_migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _one(sql: str) -> Any:
@@ -116,6 +117,7 @@ def _one(sql: str) -> Any:
 # --- metrics --------------------------------------------------------------------------------------------------------
 # Not the process-wide registry of the library: its figures would be those of whichever web server happens to answer.
 REGISTRY = CollectorRegistry()
+REGISTRY.register(InstallationCollector())
 REGISTRY.register(WebhookCollector())
 
 

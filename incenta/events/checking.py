@@ -2,11 +2,12 @@
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterable
 
 from django.conf import settings
-from prometheus_client import Counter
 
+from . import vital_signs
 from .catalogue import problems
 from .models import Event
 
@@ -14,9 +15,8 @@ logger = logging.getLogger("incenta.events.checking")
 
 ONE_OF = 100
 """So many events are dispatched for one that is looked at."""
-MISMATCHES = Counter(
-    "event_schema_mismatches", "Events looked at whose data is not what the catalogue promises, by type.", ["type"]
-)
+MISMATCHES = "event_schema_mismatches"
+"""The vital sign that counts them, by type: ``/metrics`` tells it."""
 
 
 class NotAsPromised(ValueError):
@@ -31,7 +31,7 @@ def require(event_type: str, data: dict) -> None:
 
 def sample(events: Iterable[Event], *, one_of: int = ONE_OF) -> int:
     """Looks at one of so many events, counts and logs what is wrong, never fails. Answers how many were wrong."""
-    wrong = 0
+    wrong: Counter[tuple[str, str]] = Counter()
     for event in events:
         if random.randrange(one_of):
             continue
@@ -41,10 +41,10 @@ def sample(events: Iterable[Event], *, one_of: int = ONE_OF) -> int:
             logger.exception("event %s could not be looked at", event.pk)
             continue
         if found:
-            wrong += 1
-            MISMATCHES.labels(event.type).inc()
+            wrong[MISMATCHES, event.type] += 1
             # what is wrong, and not the values: they may name people
             logger.warning(
                 "event %s is not as promised: %s", event.pk, "; ".join(each.partition(": ")[0] for each in found)
             )
-    return wrong
+    vital_signs.add(wrong)
+    return wrong.total()

@@ -12,6 +12,10 @@ from django.utils import timezone
 from incenta.accounts.models import App
 from incenta.ids import IdField
 
+from .vital_signs import VitalSign
+
+__all__ = ["Event", "FeedPosition", "OrderedJSONField", "StuckEvent", "VitalSign"]
+
 
 class OrderedJSONField(models.JSONField):
     """JSON as it was written: ``json`` keeps the order of keys, which ``jsonb`` does not."""

@@ -29,6 +29,7 @@ def test_readyz_is_ready_on_a_whole_installation(client):
             "migrations": {"ok": True, "pending": []},
             "broker": {"ok": True},
             "events": {"ok": True, "oldestUndispatchedSeconds": 0.0},
+            "feed": {"ok": True},
             "ledgers": {"ok": True, "drifting": []},
         },
     }

@@ -1,5 +1,6 @@
 """How many calls an app made in a day, by endpoint. Summed by the writer of the request log, which outlives its lines."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from incenta.accounts.models import App
@@ -17,6 +18,7 @@ class CallDay(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "day", "endpoint"], name="call_day_once")]
+        indexes = [BrinIndex(fields=["day"], name="call_day_by_day")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.endpoint}: {self.calls}"
