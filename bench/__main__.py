@@ -34,6 +34,10 @@ def main() -> None:
         from bench import fraud_report
 
         return fraud_report.main(sys.argv[2:])
+    if sys.argv[1:2] == ["pages"]:
+        from bench import pages
+
+        return pages.main(sys.argv[2:])
     options = _options()
     installation.enter()
     from bench import floor, load, million
