@@ -74,6 +74,8 @@ INSTALLED_APPS = [
     "incenta.events",
     "incenta.api",
     "incenta.dashboard",
+    "incenta.docs",
+    "incenta.widgets",
     "fraud",
     "incentives",
     "referrals",

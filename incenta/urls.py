@@ -26,8 +26,10 @@ dashboard = [
     path("<app:app_id>/", include("fraud.dashboard.urls")),
     path("<app:app_id>/", include("incentives.dashboard.urls")),
     path("<app:app_id>/", include("marketplace.dashboard.urls")),
+    path("<app:app_id>/", include("incenta.widgets.dashboard.urls")),
     path("<app:app_id>/", include("webhooks.dashboard.urls")),
     path("<app:app_id>/", include("incenta.api.dashboard.urls")),
+    path("<app:app_id>/", include("incenta.docs.app_urls")),
 ]
 
 urlpatterns = [
@@ -36,12 +38,14 @@ urlpatterns = [
     path("", include("referrals.links.urls")),
     path("hooks/test/", include("webhooks.receiver_urls")),
     path("", include("incenta.health")),
+    path("", include("incenta.widgets.public_urls")),
     path("", include("incenta.accounts.dashboard.public_urls")),
     path("accounts/", include("allauth.urls")),
     path("dashboard/", include((dashboard, "dashboard"))),
     path("staff/", admin.site.urls),
     path("", include("marketplace.dashboard.public_urls")),
     path("", include("incenta.dashboard.public_urls")),
+    path("", include("incenta.docs.urls")),
 ]
 if settings.DEBUG:
     admin.site.site_url = "/dashboard/"

@@ -13,7 +13,7 @@ class IncentivesConfig(AppConfig):
         from incenta.accounts import test_clock
 
         from . import expiring, farming, fraud_subjects, ledger, people
-        from .dashboard import audit, overview, person, search
+        from .dashboard import audit, overview, own_ids, person, search
 
         subjects.lock_wallets_with(partial(ledger.lock, create=False))
         fraud_subjects.register()
@@ -22,5 +22,6 @@ class IncentivesConfig(AppConfig):
         test_clock.sweep_with(expiring.expire, place=4, next=expiring.next_due)
         audit.register()
         overview.register()
+        own_ids.register()
         person.register()
         search.register()

@@ -13,7 +13,7 @@ class MarketplaceConfig(AppConfig):
         from incentives.redemption_review import shelve
 
         from . import expiring, people, settlement
-        from .dashboard import overview, person, search
+        from .dashboard import overview, own_ids, person, search
         from .redemptions import explain
         from .review_shelf import Market
 
@@ -23,5 +23,6 @@ class MarketplaceConfig(AppConfig):
         people.tell()
         test_clock.sweep_with(expiring.expire, place=5, next=expiring.next_due)
         overview.register()
+        own_ids.register()
         person.register()
         search.register()

@@ -11,7 +11,7 @@ class ReferralsConfig(AppConfig):
 
         from . import fraud_history, fraud_subjects, maturing, people
         from .causes import tell_the_ledger
-        from .dashboard import audit, first_run, overview, person, search
+        from .dashboard import audit, first_run, overview, own_ids, payouts, person, search
 
         tell_the_ledger()
         fraud_subjects.register()
@@ -21,5 +21,7 @@ class ReferralsConfig(AppConfig):
         first_run.register()
         audit.register()
         overview.register()
+        own_ids.register()
+        payouts.register()
         person.register()
         search.register()

@@ -41,6 +41,8 @@ GROUND = {
         "events",
         "api",
         "dashboard",
+        "widgets",
+        "docs",
     ),
     # pure mechanics that know nothing of the product
     *("encryption", "secret_key", "masking"),

@@ -8,10 +8,11 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from . import people
-        from .dashboard import first_run, overview, search, told
+        from .dashboard import first_run, overview, own_ids, search, told
 
         people.tell()
         overview.register()
+        own_ids.register()
         told.register()
         search.register()
         first_run.register()

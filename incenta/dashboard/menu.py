@@ -48,6 +48,7 @@ ENTRIES = (
     Entry("Developers", "keys", "API keys", "key-round", "keys.manage", hotkey="g k"),
     Entry("Developers", "webhooks", "Webhooks", "webhook", "webhooks.manage", hotkey="g h"),
     Entry("Developers", "request_log", "Request log", "scroll-text", "logs.read", hotkey="g l"),
+    Entry("Developers", "docs", "API docs", "book-open", hotkey="g d"),
     Entry("Organisation", "team", "Team", "users", "team.manage", hotkey="g t"),
     Entry("Organisation", "usage", "Usage", "gauge"),
     Entry("Organisation", "settings", "Settings", "settings", "app.settings"),
