@@ -6,6 +6,9 @@ TYPES = {
     "key.created": "Created an API key",
     "key.rolled": "Rolled an API key",
     "key.revoked": "Revoked an API key",
+    "signing_secret.made": "Made a signing secret for user tokens",
+    "widgets.key_made": "Created a publishable key for widgets",
+    "widgets.changed": "Changed what widgets show",
     "app.opened": "Opened an app",
     "app.changed": "Changed the app's settings",
     "app.paused": "Paused the app",
@@ -19,6 +22,11 @@ TYPES = {
     "member.changed": "Changed somebody's role",
     "member.removed": "Removed somebody from the team",
     "invitation.revoked": "Took an invitation back",
+    "payouts.changed": "Changed the payout settings",
+    "payout.proposed": "Proposed a payout",
+    "payout.confirmed": "Confirmed a payout",
+    "payout.declined": "Declined a payout",
+    "payout.withdrawn": "Withdrew a payout",
 }
 """Type → what somebody did, in words."""
 

@@ -25,6 +25,8 @@ MOST_REMEMBERED = 10_000
 GUESSES_PER_MINUTE = 60
 """Calls without a valid key that one network address may make in a minute, for each process."""
 MOST_ADDRESSES = 50_000
+OTHER_SITES = ("cross-site", "same-site")
+"""What every browser says of a page that is not our own (``Sec-Fetch-Site``), and no page can unsay. Servers say nothing."""
 
 
 class _Keys:
@@ -189,11 +191,17 @@ def guesses_left(request: HttpRequest) -> tuple[int, int, int]:
 def authorize(key: ApiKey, request: HttpRequest, *, publishable: bool, point_of_sale: bool = False) -> None:
     """Raises ``Forbidden`` where the app is suspended or the key's scope does not reach.
 
-    ``publishable``: whether the view is one that browsers may call; ``point_of_sale``: whether tills may.
+    ``publishable``: whether browsers may make this call; ``point_of_sale``: whether tills may.
     """
     if key.app.status != App.Status.ACTIVE:
         raise Forbidden("app_suspended", f"This app is {key.app.get_status_display().lower()}.")
     scope = key.scope
+    if scope != ApiKey.Scope.PUBLISHABLE and request.META.get("HTTP_SEC_FETCH_SITE") in OTHER_SITES:
+        raise Forbidden(
+            "secret_key_in_browser",
+            "This key is secret, and a web page has sent it: whoever opens the page can read it. Revoke it, and use a "
+            "publishable key there.",
+        )
     if scope == ApiKey.Scope.FULL:
         return
     if scope == ApiKey.Scope.READ:

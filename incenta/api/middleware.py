@@ -171,9 +171,9 @@ class ApiMiddleware:
         response = HttpResponse(status=204, headers={"Allow": ", ".join(allowed), "Vary": "Origin"})
         del response.headers["Content-Type"]
         origin = request.META.get("HTTP_ORIGIN", "")
-        if origin and getattr(view, "publishable", False) and authentication.is_anyones(origin):
+        if origin and getattr(view, "publishable", None) and authentication.is_anyones(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Methods"] = ", ".join(allowed)
+            response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(view.publishable))
             response.headers["Access-Control-Allow-Headers"] = (
                 "authorization, content-type, idempotency-key, x-api-key, x-user-token"
             )

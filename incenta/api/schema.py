@@ -100,8 +100,11 @@ class AutoSchema(SpectacularAutoSchema):
             found["requestBody"] = body
         if self.view.public:
             found["security"] = []
-        elif self.view.publishable:
-            found["security"] = [{"apiKey": []}, {"bearer": []}, {"publishableKey": []}]
+        elif self.method in self.view.publishable:
+            in_browsers: dict[str, list] = {"publishableKey": []}
+            if self.method in self.view.of_user:
+                in_browsers["userToken"] = []
+            found["security"] = [{"apiKey": []}, {"bearer": []}, in_browsers]
         elif self.view.point_of_sale:
             found["security"] = [{"apiKey": []}, {"bearer": []}, {"pointOfSaleKey": []}]
         found["responses"] = self._answers(known, components)
@@ -320,6 +323,10 @@ class Generator(SchemaGenerator):
                 "publishableKey": {
                     "type": "apiKey", "in": "header", "name": "x-api-key",
                     "description": "A publishable key (`inc_pub_`), from one of the app's allowed domains.",
+                },
+                "userToken": {
+                    "type": "apiKey", "in": "header", "name": "x-user-token",
+                    "description": "Beside a publishable key: a JSON Web Token that the merchant's server has signed for this user.",
                 },
                 "pointOfSaleKey": {
                     "type": "apiKey", "in": "header", "name": "x-api-key",

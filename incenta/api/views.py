@@ -8,9 +8,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from incenta.accounts.models import ApiKey, App
-from incenta.api import authentication, errors, metering, transactions
+from incenta.api import authentication, browser, errors, metering, transactions
 from incenta.api.json import dumps, read
-from incenta.errors import InvalidInput, NotFound
+from incenta.errors import Forbidden, InvalidInput, NotFound
 
 
 class ApiRequest(Request):
@@ -23,6 +23,8 @@ class ApiRequest(Request):
 
     app: App
     api_key: ApiKey
+    own_user: str | None = None
+    """The user whom a browser has proven to be by a token. A server proves nothing: it may name anybody."""
 
     def __init__(self, request: HttpRequest, view: "ApiView"):
         super().__init__(request)
@@ -59,6 +61,15 @@ class ApiRequest(Request):
     def caller_ip(self) -> str:
         return authentication.caller_ip(self._request)
 
+    @property
+    def is_browser(self) -> bool:
+        return self.api_key.scope == ApiKey.Scope.PUBLISHABLE
+
+    def require_own(self, user_id: str) -> None:
+        """Raises ``Forbidden`` ``not_your_user`` where a browser names anybody but its own user."""
+        if self.is_browser and user_id != self.own_user:
+            raise Forbidden("not_your_user", "The user token is another user's.")
+
 
 class ApiView(APIView):
     """A view of ``/v1``. Handlers (``get``, ``post`` …) take the request and the values of the path, and return DRF's
@@ -70,8 +81,10 @@ class ApiView(APIView):
 
     serializer_class: type | None = None
     """What the body of POST, PATCH and PUT may be; the API's description shows it."""
-    publishable = False
-    """Whether browsers may call this view with a publishable key from an allowed domain."""
+    publishable: frozenset[str] = frozenset()
+    """Methods that browsers may call with a publishable key from an allowed domain."""
+    of_user: frozenset[str] = frozenset()
+    """Those of them for which a browser also needs its user's token. A ``user_id`` in the path is then that user's, or refused."""
     point_of_sale = False
     """Whether tills may call this view with a key that can do nothing else."""
     public = False
@@ -103,8 +116,16 @@ class ApiView(APIView):
         key = getattr(inner, "opened_with", None) or authentication.identify(inner)
         request.api_key = inner.api_key = key
         request.app = inner.app = key.app
+        method = "GET" if inner.method == "HEAD" else inner.method
+        if request.is_browser:
+            browser.refuse_flood(key, inner)
         metering.admit(key, inner)
-        authentication.authorize(key, inner, publishable=self.publishable, point_of_sale=self.point_of_sale)
+        may_browse = method in self.publishable
+        authentication.authorize(key, inner, publishable=may_browse, point_of_sale=self.point_of_sale)
+        if request.is_browser:
+            request.own_user = browser.user_of(key, inner, is_needed=method in self.of_user)
+            if method in self.of_user and "user_id" in self.kwargs:
+                request.require_own(self.kwargs["user_id"])
 
     def _call(self, handler) -> HttpResponse:
         answer = handler(self.request, *self.args, **self.kwargs)

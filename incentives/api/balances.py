@@ -53,6 +53,8 @@ class Balances(ListView):
 class Balance(ApiView):
     """One user's balance, now or ``asOf`` a past moment. A user who is not known has nothing."""
 
+    publishable = of_user = frozenset({"GET"})
+
     def get(self, request, user_id):
         check_parameters(request, {"asOf"})
         return Response(balances.balance(request.app, user_id, as_of=as_of(request)))

@@ -100,7 +100,7 @@ REDEMPTION = Face(
     {"id": REDEMPTION_ID, "itemName": "Mug", **_REDEMPTION}
     | {"fulfilledAt": Nullable(AT, shown=False), "cancelledAt": Nullable(AT, shown=False)},
 )
-_LINE = {"rank": 1, "userId": "user_123", "xp": 250, "coins": 125, "referrals": Sometimes(3)}
+_LINE = {"rank": 1, "userId": "user_123", "xp": 250, "coins": 125, "referrals": Sometimes(3), "isYou": Sometimes(True)}
 PLACE = Face("Place", _LINE | {"of": 120, "above": [_LINE], "below": [_LINE]})
 BOARD = {
     "period": ("How far back.", Choice(*Period.labels)),
@@ -173,7 +173,8 @@ OPERATIONS = (
             "The board, best first",
             [_LINE],
             query=BOARD | {"limit": ("Places, at most 100.", 10), "offset": ("Places to pass over.", 0)},
-            description="Equal scores share a rank (1, 2, 2, 4); who reached the score first stands first.",
+            description="Equal scores share a rank (1, 2, 2, 4); who reached the score first stands first. To a browser with a "
+            "publishable key `userId` is masked (`u•••3`) unless the app shows names, and `isYou` marks the user of its token.",
             id="getLeaderboard",
         ),
         ("Leaderboard", "post"): Operation(

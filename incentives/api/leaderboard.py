@@ -10,6 +10,7 @@ from incenta.api.lists import check_parameters, whole_number
 from incenta.api.views import ApiRequest, ApiView
 from incenta.errors import InvalidInput, NotFound
 from incenta.serializers import Serializer
+from incenta.widgets.boards import faces as for_browser
 from incentives import adjusting, boards
 from incentives.models.board import METRICS, Period
 
@@ -48,12 +49,14 @@ class Leaderboard(ApiView):
     """``GET`` the board; ``POST`` sets a user's score by an adjusting entry, and answers the user's place."""
 
     serializer_class = ScoreInput
+    publishable = frozenset({"GET"})
 
     def get(self, request):
         window, metric = _asked(request, frozenset({"limit", "offset"}))
         limit = whole_number(request, "limit", 10, 100)
         offset = whole_number(request, "offset", 0, DEEPEST, least=0)
-        return Response(boards.top(request.app, window, metric, limit=limit, offset=offset))
+        lines = boards.top(request.app, window, metric, limit=limit, offset=offset)
+        return Response(for_browser(request.app, lines, own=request.own_user) if request.is_browser else lines)
 
     def post(self, request):
         sent = ScoreInput.parse(request.data)
@@ -70,11 +73,17 @@ class Leaderboard(ApiView):
 class Place(ApiView):
     """``GET`` a user's rank with neighbours: 404 for one who is on no such board, or hidden."""
 
+    publishable = of_user = frozenset({"GET"})
+
     def get(self, request, user_id):
         window, metric = _asked(request)
         found = boards.place(request.app, window, user_id, metric)
         if found is None:
             raise NotFound("not_ranked", "This user is not on this leaderboard.")
+        if request.is_browser:
+            own = request.own_user
+            above, below = (for_browser(request.app, found[side], own=own) for side in ("above", "below"))
+            found |= {"isYou": True, "above": above, "below": below}
         return Response(found)
 
 

@@ -171,6 +171,18 @@ REDEMPTION = Either(
         _ISSUERS | {"role": Choice("issuer"), "userId": "user_123", "riskScore": Nullable(25, shown=False)},
     ),
     Face("RedemptionHere", _ISSUERS | {"role": Choice("business")}),
+    Face(
+        "OwnRedemption",
+        {
+            name: _ISSUERS[name]
+            for name in ("id", "listingId", "listingTitle", "status", "discountCode", "coinCost", "tokenCost")
+        }
+        | {
+            name: _ISSUERS[name]
+            for name in ("holdReasons", "redeemedAt", "expiresAt", "fulfilledAt", "cancelledAt", "business")
+        }
+        | {"userId": "user_123"},
+    ),
 )
 NO_CODE = dict.fromkeys(("redemptionId", "status", "listing", "redeemedAt", "expiresAt", "fulfilledAt"))
 NO_CODE["holdReasons"] = []
@@ -384,6 +396,7 @@ OPERATIONS = {
         "Redemptions, newest first",
         item=REDEMPTION,
         query={"role": ("`issuer`: of the app's users. `business`: at the app's business.", "issuer")},
+        description="A browser with a publishable key and its user's token sees that user's, without what the parties owe each other.",
         id="listMarketplaceRedemptions",
     ),
     ("MarketplaceRedemption", "get"): Operation(

@@ -33,7 +33,7 @@ class PublicListings(ListView):
     plural = "listings"
     filterset_class = OfferFilters
     parameters = frozenset({"maxCoins"})
-    publishable = True
+    publishable = frozenset({"GET"})
 
     def get_queryset(self):
         most = whole_number(self.request, "maxCoins", LARGEST_COST, LARGEST_COST, 0)
@@ -45,7 +45,7 @@ class PublicListings(ListView):
 
 
 class PublicListing(ApiView):
-    publishable = True
+    publishable = frozenset({"GET"})
 
     def get(self, request, listing_id):
         return Response(offers.face(offers.get(request.app, listing_id)))

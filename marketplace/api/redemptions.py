@@ -8,12 +8,17 @@ from incenta import codes
 from incenta.api.fields import Text
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
-from incenta.errors import InvalidInput
+from incenta.errors import Forbidden, InvalidInput
 from incenta.serializers import Serializer
 from marketplace import redemptions
 from marketplace.models import Redemption, RedemptionStatus
 
 ROLES = ("issuer", "business")
+OF_USER = (
+    *("id", "userId", "listingId", "listingTitle", "status", "discountCode", "coinCost", "tokenCost", "holdReasons"),
+    *("redeemedAt", "expiresAt", "fulfilledAt", "cancelledAt", "business"),
+)
+"""What a user sees of a redemption of his own: not what the two parties owe each other, and not what is thought of him."""
 
 
 class RedemptionFilters(FilterSet):
@@ -41,9 +46,15 @@ class MarketplaceRedemptions(ListView):
     filterset_class = RedemptionFilters
     parameters = frozenset({"role"})
     order = ("-redeemed_at", "-id")
+    publishable = of_user = frozenset({"GET"})
 
     def get_queryset(self):
         sent = self.request.query_params
+        if self.request.is_browser:
+            if sent.keys() & {"role", "code"}:
+                raise Forbidden("missing_scope", "A browser lists its own user's redemptions, and nothing else.")
+            self.request.require_own(sent.get("userId", self.request.own_user))
+            return redemptions.issued(self.request.app).filter(user_id=self.request.own_user)
         role = sent.get("role", "issuer")
         if role not in ROLES:
             raise InvalidInput({"role": [f"Must be {' or '.join(ROLES)}."]})
@@ -55,7 +66,8 @@ class MarketplaceRedemptions(ListView):
         return redemptions.here(self.request.app)
 
     def face(self, item):
-        return redemptions.face(item, self.request.app)
+        shown = redemptions.face(item, self.request.app)
+        return {name: shown[name] for name in OF_USER} if self.request.is_browser else shown
 
 
 class StatusInput(Serializer):

@@ -145,6 +145,8 @@ class Stats(ApiView):
 
 
 class UserStats(ApiView):
+    publishable = of_user = frozenset({"GET"})
+
     def get(self, request, user_id):
         check_parameters(request, frozenset())
         return Response(userstats.of_user(request.app, user_id))

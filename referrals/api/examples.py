@@ -13,7 +13,7 @@ from referrals.models.campaign import (
 )
 from referrals.models.reward import RewardStatus
 
-from . import reward_examples
+from . import reward_examples, simulation_examples
 from .reward_examples import AT, CAMPAIGN_ID, CONVERSION_ID, REFERRAL_ID, REWARD_ID
 
 
@@ -270,6 +270,8 @@ OPERATIONS = {
         status=201,
         also={200: "The code that this referrer has already: asking again changes nothing."},
         body={"campaignId": CAMPAIGN_ID, "referrerId": "customer_42"},
+        description="A browser with a publishable key and its user's token sends `referrerId`, which is that user, and may leave out "
+        "`campaignId`: the newest campaign that runs is then meant. It is not told of a risk.",
         codes={
             400: ("campaign_not_active", "campaign_not_started", "campaign_ended"),
             404: ("campaign_not_found",),
@@ -356,4 +358,4 @@ OPERATIONS = {
         codes={404: ("campaign_not_found",)},
     ),
     ("UserStats", "get"): Operation("Figures of one user", USER_STATS, path={"userId": "customer_42"}),
-} | reward_examples.OPERATIONS
+} | reward_examples.OPERATIONS | simulation_examples.OPERATIONS

@@ -10,9 +10,9 @@ from incenta import clock, money
 from incenta.api.fields import Context, Metadata, Text, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter
 from incenta.api.views import ApiView
-from incenta.errors import NotFound
+from incenta.errors import Conflict, NotFound
 from incenta.serializers import Serializer
-from referrals import codes, faces, flagging, referring, stats
+from referrals import campaigns, codes, faces, flagging, referring, stats
 from referrals.models import Referral
 from referrals.models.campaign import CampaignStatus
 from referrals.models.referral import ReferralStatus
@@ -30,6 +30,13 @@ class ReferralInput(Serializer):
     code = Text(max_length=60, required=False, allow_null=True)
     metadata = Metadata(required=False, allow_null=True)
     context = Context(required=False, allow_null=True)
+
+
+class OwnReferralInput(Serializer):
+    """What a browser may ask: its own user's code, in the campaign that it names or else in the present one."""
+
+    campaign_id = Text(max_length=60, required=False)
+    referrer_id = UserId()
 
 
 class ReferralFilters(FilterSet):
@@ -105,6 +112,7 @@ class Referrals(ListView):
     filterset_class = ReferralFilters
     serializer_class = ReferralInput
     order = ("-created_at", "-id")
+    publishable = of_user = frozenset({"POST"})
 
     def get_queryset(self):
         return self.request.app.referrals.select_related("campaign")
@@ -113,6 +121,8 @@ class Referrals(ListView):
         return ReferralFace.of(self.request.app, items)
 
     def post(self, request):
+        if request.is_browser:
+            return self._own(request)
         asked = ReferralInput.parse(request.data)
         answer, made = referring.refer(
             request.app,
@@ -126,6 +136,23 @@ class Referrals(ListView):
             context=end_user.seen(request, _with_email(asked)),
             actor=request.api_key.pk,
         )
+        return Response(answer, status=201 if made else 200)
+
+    def _own(self, request):
+        """A browser's own user's code, without what is thought of him: by that he would learn how to cheat."""
+        asked = OwnReferralInput.parse(request.data)
+        request.require_own(asked["referrer_id"])
+        try:
+            answer, made = referring.refer(
+                request.app,
+                campaign_id=asked.get("campaign_id") or campaigns.present(request.app).pk,
+                referrer_id=asked["referrer_id"],
+                context=end_user.seen(request, None),
+                actor=request.api_key.pk,
+            )
+        except Conflict as refusal:
+            raise Conflict(refusal.code, refusal.message) from None
+        answer |= {"status": "PENDING", "warning": None, "reasons": None, "riskScore": None}
         return Response(answer, status=201 if made else 200)
 
 

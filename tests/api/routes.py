@@ -102,7 +102,7 @@ class BrokenView(ApiView):
 
 
 class WidgetView(ApiView):
-    publishable = True
+    publishable = frozenset({"GET", "POST"})
 
     def get(self, request):
         return Response({"hello": request.app.name})

@@ -16,6 +16,7 @@ from webhooks.models import WebhookEndpoint
 BATCH = 500
 KEPT: dict[str, tuple[str, str, dict]] = {
     "webhook secrets": ("webhooks.WebhookSecret", "sealed", {}),
+    "signing secrets": ("widgets.SigningSecret", "sealed", {}),
     "what was seen of people": ("fraud.Sighting", "raw", {"raw__isnull": False}),
     "answers kept for replay": ("api.IdempotencyRecord", "body", {"is_encrypted": True}),
 }
