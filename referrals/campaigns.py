@@ -1,5 +1,6 @@
 """Making and changing campaigns. The API and the dashboard's form come here, and hear the same refusals."""
 
+import copy
 from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from django.db.models import F, Sum
 from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.database.sql import row, transaction_joined
-from incenta.errors import InvalidInput, NotFound
+from incenta.errors import BadRequest, InvalidInput, NotFound
 
 from .models import Campaign, CampaignSpend, CampaignVersion
 from .models.campaign import CampaignStatus, FulfillmentType, ReferralType, RewardModel
@@ -81,6 +82,15 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+def present(app: App) -> Campaign:
+    """The newest campaign that runs now: what is meant where a page of the merchant's names none. Raises ``BadRequest``."""
+    running = app.campaigns.with_status(clock.now(app)).filter(current_status=CampaignStatus.ACTIVE)
+    found = running.order_by("-created_at", "-pk").first()
+    if found is None:
+        raise BadRequest("campaign_not_active", "No campaign runs now.")
+    return found
+
+
 def unsaved(app: App, values: dict) -> Campaign:
     """The campaign that ``create`` would make of these fields, not written. Raises ``InvalidInput`` as it does."""
     now = clock.now(app)
@@ -138,6 +148,22 @@ def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "") -> Cam
                 CampaignSpend.objects.create(campaign=campaign, app=app, promised_minor=_promised(campaign))
             _keep_version(campaign, changed, actor, now)
     return campaign
+
+
+def drafted(app: App, campaign_id: str, changes: dict) -> tuple[Campaign, Campaign]:
+    """The campaign as it stands, and a copy with ``changes``, not written.
+
+    Raises ``NotFound`` ``campaign_not_found``, ``InvalidInput`` as ``revise`` does.
+    """
+    campaign = app.campaigns.filter(pk=campaign_id).first()
+    if campaign is None:
+        raise NotFound("campaign_not_found", "Campaign not found.")
+    draft = copy.copy(campaign)
+    _take(draft, changes)
+    if draft.currency != campaign.currency:
+        raise InvalidInput({"currency": ["Cannot change: what was converted is counted in it."]})
+    _check(draft)
+    return campaign, draft
 
 
 def _wait_for_conversions(campaign: Campaign) -> None:
