@@ -33,6 +33,7 @@ NAMES_NOTHING = None
 BODIES: dict[str, Body | None] = {
     "POST campaigns": NAMES_NOTHING,
     "PATCH campaigns/<str:campaign_id>": lambda names: {"name": "Taken over", "rewardValue": 99},
+    "POST campaigns/<str:campaign_id>/simulate": lambda names: {"rules": {"rewardValue": 99}},
     "POST referrals": lambda names: {"campaignId": names["campaign_id"], "referrerId": names["user_id"]},
     "POST clicks": lambda names: {"referralCode": names["code"], "refereeId": names["referee_id"]},
     "POST conversions": lambda names: {"referralCode": names["code"], "refereeId": "mallory", "amount": 10},

@@ -93,7 +93,12 @@ class CampaignInput(Serializer):
     @classmethod
     def values(cls, data: dict, *, partial: bool = False) -> dict:
         """What was sent, in the model's spelling."""
-        found = {cls.RENAMED.get(name, name): value for name, value in cls.parse(data, partial=partial).items()}
+        return cls.in_model(cls.parse(data, partial=partial))
+
+    @classmethod
+    def in_model(cls, parsed: dict) -> dict:
+        """What was parsed, in the model's spelling."""
+        found = {cls.RENAMED.get(name, name): value for name, value in parsed.items()}
         if "tiers" in found:
             found["tiers"] = [_tier(tier) for tier in found["tiers"]]
         if found.get("discount"):

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from . import campaigns, conversions, referrals, rewards
+from . import campaigns, conversions, referrals, rewards, simulations
 
 urlpatterns = [
     path("campaigns", campaigns.Campaigns.as_view()),
     path("campaigns/<str:campaign_id>", campaigns.CampaignDetail.as_view()),
+    path("campaigns/<str:campaign_id>/simulate", simulations.SimulateCampaign.as_view()),
     path("referrals", referrals.Referrals.as_view()),
     path("referrals/<str:code>", referrals.ReferralDetail.as_view()),
     path("referrals/<str:code>/flag", referrals.FlagReferral.as_view()),

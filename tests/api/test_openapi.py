@@ -220,6 +220,7 @@ def test_a_whole_programme_answers_as_described(checked, described):
     checked("PATCH", f"/webhooks/{hook['id']}", {"filter": {"amount": {"gte": 10}}, "apiVersion": "1"})
     checked("PATCH", f"/webhooks/{hook['id']}", {"active": False})
     checked("PATCH", f"/campaigns/{campaign}", {"rewardValue": 12})
+    checked("POST", f"/campaigns/{campaign}/simulate", {"rules": {"rewardValue": 20, "maxRewardsPerReferrer": 1}})
     for path in (
         "/campaigns",
         f"/campaigns/{campaign}",
