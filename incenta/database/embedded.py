@@ -119,7 +119,7 @@ class Cluster:
                     raise
                 self._stop(user)
                 shutil.rmtree(self.data, ignore_errors=True)
-                self._start(user, deadline)
+                self._start(self._prepare(), deadline)  # the folder of a short socket's name went with the server
             self._create_database()
             (self.home / "ready").write_text(self._identity() or "")
 

@@ -117,12 +117,17 @@ def test_a_stale_pid_file_that_names_another_program_is_cleared(cluster):
         other.wait()
 
 
-def test_a_broken_disposable_cluster_is_made_anew(cluster):
-    cluster.ensure_running()
-    cluster.stop()
-    (cluster.data / "global" / "pg_control").write_bytes(b"broken")
-    cluster.ensure_running()
-    assert ask(cluster, "SELECT 1") == 1
+@pytest.mark.parametrize("folder", ["short", "long" * 30])
+def test_a_broken_disposable_cluster_is_made_anew(tmp_path, folder):
+    cluster = Cluster(tmp_path / folder, disposable=True)
+    try:
+        cluster.ensure_running()
+        cluster.stop()
+        (cluster.data / "global" / "pg_control").write_bytes(b"broken")
+        cluster.ensure_running()
+        assert ask(cluster, "SELECT 1") == 1
+    finally:
+        cluster.stop()
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_one(tmp_path):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -101,22 +101,16 @@ class Deliveries(OfEndpoint, SearchedListPage):
 
 def told(app, records: list) -> list:
     """Adds to each delivery: state and outcome in words, whom it is about, how long the latest request took."""
-    subjects = dict(
-        Event.objects.filter(app=app, pk__in={one.message_id for one in records}).values_list("pk", "subject_id")
-    )
-    latest = (
-        WebhookAttempt.objects.filter(delivery__in=[one.pk for one in records])
-        .order_by("delivery_id", "-n")
-        .distinct("delivery_id")
-        .values_list("delivery_id", "ms")
-    )
-    took = dict(latest) if records else {}
+    event = Event.objects.filter(app=app, pk=OuterRef("message_id")).values("subject_id")
+    latest = WebhookAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-n").values("ms")[:1]
+    told = WebhookDelivery.objects.filter(app=app, pk__in=[one.pk for one in records])
+    found = {pk: more for pk, *more in told.values_list("pk", Subquery(event), Subquery(latest))} if records else {}
     now = timezone.now()
     for one in records:
         one.state_value, one.state_label = DELIVERY_STATES[State(one.state)]
-        one.object_id = subjects.get(one.message_id, "")
+        object_id, one.ms = found.get(one.pk, (None, None))
+        one.object_id = object_id or ""
         one.object_short = short(one.object_id)
-        one.ms = took.get(one.pk)
         one.is_due = one.next_at <= now
         one.trigger_told = TRIGGERS[one.trigger]
         one.outcome = outcome(one.last_status, one.last_error)
