@@ -14,6 +14,7 @@ from typing import NamedTuple
 import lucide
 from django.conf import settings
 from django.utils.html import escape
+from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -137,9 +138,12 @@ def render(source: str, folder: Path) -> Text:
     return text
 
 
-def line(source: str) -> str:
+_LINES = MarkdownIt("commonmark", {"html": False})
+
+
+def line(source: str) -> SafeString:
     """One line of Markdown, such as a summary of the API's description, as markup without a paragraph."""
-    return _parser().renderInline(source)
+    return SafeString(_LINES.renderInline(source))
 
 
 def page_of(href: str) -> str:
@@ -190,10 +194,10 @@ def _fence(renderer: RendererHTML, tokens: Sequence[Token], place: int, options:
     )
 
 
-def figure(code: str, language: str, *, label: str, told: str, mark: str) -> str:
+def figure(code: str, language: str, *, label: str, told: str, mark: str) -> SafeString:
     """Code in its frame, with a button that copies it. ``told`` is what to call it aloud, ``mark`` its id on the page."""
     icon = lucide._render_icon("copy", 14)
-    return (
+    return SafeString(
         f'<figure class="i-snippet i-code"><figcaption>{escape(label)}'
         f'<button type="button" class="btn" data-variant="ghost" data-size="sm" data-copy-from="{mark}">{icon} Copy'
         f'<span class="sr-only"> {escape(told)}</span></button></figcaption>'

