@@ -69,6 +69,11 @@ def look(app: App, verb: str, ids: Iterable[str], *, actor: str = "") -> Batch:
     return batch
 
 
+def look_again(app: App, verb: str, seen: rewards.Seen, *, actor: str = "") -> Batch:
+    """What ``carry_out`` would do now to what was seen before. Nothing stays of it."""
+    return _each(app, _verb(verb, "looking"), verb, dict(list(seen.items())[:MOST_AT_ONCE]), actor, is_real=False)
+
+
 def carry_out(app: App, verb: str, seen: rewards.Seen, *, told: str = "", actor: str = "") -> Batch:
     """Does it to all that is still as it was seen. ``told``: the payment's reference, the cancellation's reason."""
     return _each(app, _verb(verb, told), verb, dict(list(seen.items())[:MOST_AT_ONCE]), actor, is_real=True)

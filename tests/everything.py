@@ -1,13 +1,17 @@
 """One of everything that an app can hold, made through the API as a merchant makes it, and everything's names."""
 
+from datetime import timedelta
 from itertools import count
+
+from django.utils import timezone
 
 from fraud import backtesting
 from incenta.accounts import team
-from incenta.accounts.models import App
+from incenta.accounts.models import App, Membership
 from incenta.api import request_log
 from incenta.ids import new_id
 from marketplace import profiles
+from referrals import payouts, reward_batches
 from tests.cast import Caller, caller
 
 level_numbers = count(61_001)
@@ -42,6 +46,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
     app: App = caller.app
     owner = app.merchant.memberships.first()
     request_log.flush()
+    app.merchant.invitations.update(created_at=timezone.now() - timedelta(days=2))  # for each route one, and 50 a day
     return {
         "app_id": app.pk,
         "merchant_id": app.merchant_id,
@@ -56,6 +61,7 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "conversion_id": conversion["conversionId"],
         "reward_id": conversion["rewardId"],
         "claimed_reward_id": claimed["rewardId"],
+        "payout_id": payout_of_everything(app, claimed["rewardId"], owner),
         "discount_code": coupon["discountCode"],
         "webhook_id": endpoint["id"],
         "delivery_id": delivery["id"],
@@ -70,6 +76,12 @@ def one_of_everything(caller: Caller, name: str) -> Names:
         "referee_id": bikram,
         "external_id": order,
     }
+
+
+def payout_of_everything(app: App, reward_id: str, owner: Membership) -> str:
+    """A payout that waits for a second person."""
+    seen = reward_batches.look(app, reward_batches.Verb.PAY, [reward_id]).seen
+    return payouts.propose(app, seen, reference="", by=owner).pk
 
 
 def points_of_everything(caller: Caller, name: str, user: str) -> Names:
@@ -208,6 +220,7 @@ PREFIXES = {
     "conversion_id": "conv",
     "reward_id": "rew",
     "claimed_reward_id": "rew",
+    "payout_id": "pout",
     "webhook_id": "whk",
     "delivery_id": "dlv",
     "replay_id": "rpl",

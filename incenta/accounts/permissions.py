@@ -18,6 +18,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "marketplace.settle": frozenset({OWNER, ADMIN, ANALYST}),
     "rewards.approve": frozenset({OWNER, ADMIN, ANALYST}),
     "rewards.pay": frozenset({OWNER, ADMIN}),
+    "conversions.reverse": frozenset({OWNER, ADMIN}),
     "fraud.read": frozenset({OWNER, ADMIN, ANALYST}),
     "fraud.decide": frozenset({OWNER, ADMIN, ANALYST}),
     "fraud.rules": frozenset({OWNER, ADMIN}),

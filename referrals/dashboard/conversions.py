@@ -170,7 +170,7 @@ class ConversionPage(AppPage):
             "moments": story.of_conversion(request, conversion, rewards),
             "face": detail(app, conversion),
             "form": form,
-            "may_reverse": is_left and may(request, "rewards.pay"),
+            "may_reverse": is_left and may(request, "conversions.reverse"),
         }
         return self.page(told | context, status=status)
 
@@ -184,7 +184,7 @@ class ConversionPage(AppPage):
 class ReverseConversion(ConversionPage):
     """POST shows what taking it back would do; with ``sure`` it is done."""
 
-    permission = "rewards.pay"
+    permission = "conversions.reverse"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, conversion_id: str) -> HttpResponse:

@@ -2,13 +2,16 @@
 
 from collections import Counter
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.lists import said
 from incenta.dashboard.pages import AppPage, forbidden
-from referrals import reward_batches, reward_state
+from incenta.errors import Conflict
+from referrals import payout_settings, payouts, reward_batches, reward_state
+from referrals.models import Payout
 from referrals.models.reward import RewardStatus
 from referrals.reward_batches import MOST_AT_ONCE, Batch, Verb
 
@@ -18,6 +21,7 @@ from .words import why
 SHOWN = 100
 """Rewards that the preview and the result name one by one; the sums are of all."""
 LONGEST = {Verb.PAY: 255, Verb.CANCEL: 500}
+PROPOSED = "The payout is proposed. Somebody else who may mark rewards paid has to confirm it."
 NEEDS = {
     Verb.PAY: "Say under which reference you pay them: you will look for it one day.",
     Verb.CANCEL: "Say why: people ask.",
@@ -44,6 +48,7 @@ class RewardBatch(AppPage):
             return self.refused("", "Choose what to do with them.")
         if not may(request, permission_of(verb)):
             return forbidden(request, permission_of(verb))
+        self.two_person = verb == Verb.PAY and payout_settings.of(request.app).two_person
         if "seen" in request.POST:
             return self.done(verb, _seen(request.POST["seen"]), request.POST.get("told", "").strip())
         if request.POST.get("all"):
@@ -75,8 +80,22 @@ class RewardBatch(AppPage):
             batch.seen = {id: seal for id, seal in seen.items() if id in batch.seen}  # as it was seen at first
             sentence = NEEDS[verb] if not told else f"At most {LONGEST[verb]} characters."
             return self.asked(verb, batch, refusal=sentence, told=told, status=422)
+        if verb == Verb.PAY:
+            return self.paid(seen, told)
         batch = reward_batches.carry_out(app, verb, seen, told=told, actor=actor_of(self.request))
         return self.page(self.summary(verb, batch) | {"told": told}, template="rewards/batch_done.html")
+
+    def paid(self, seen: dict[str, str], reference: str) -> HttpResponse:
+        """Paid at once, or proposed to a second person, as the app wants it."""
+        try:
+            came = payouts.pay(self.request.app, seen, reference=reference, by=self.request.membership)
+        except Conflict as refusal:
+            messages.error(self.request, refusal.message)
+            return redirect(self.url("rewards"))
+        if isinstance(came, Payout):
+            messages.success(self.request, PROPOSED)
+            return redirect(self.url("payout", came.pk))
+        return self.page(self.summary(Verb.PAY, came) | {"told": reference}, template="rewards/batch_done.html")
 
     def asked(self, verb: str, batch: Batch, *, refusal: str = "", status: int = 200, **context) -> HttpResponse:
         seen = " ".join(f"{id}:{seal}" for id, seal in batch.seen.items())
@@ -84,21 +103,25 @@ class RewardBatch(AppPage):
         return self.page(told | context, status=status)
 
     def summary(self, verb: str, batch: Batch) -> dict:
-        reasons = Counter(why(refusal, verb) for _, _, refusal in batch.skipped)
-        return {
-            "verb": verb,
-            "batch": batch,
-            "totals": batch.totals(),
-            "rewards": batch.done[:SHOWN],
-            "more": max(len(batch.done) - SHOWN, 0),
-            "reasons": reasons.most_common(),
-            "skipped": [(reward, id, why(refusal, verb)) for reward, id, refusal in batch.skipped[:SHOWN]],
-            "most": MOST_AT_ONCE,
-            "filter_query": self.request.GET.urlencode(),
-        }
+        return told_of(verb, batch) | {"two_person": self.two_person, "filter_query": self.request.GET.urlencode()}
 
     def refused(self, verb: str, sentence: str) -> HttpResponse:
         return self.page({"verb": verb, "batch": None, "refusal": sentence}, status=400)
+
+
+def told_of(verb: str, batch: Batch) -> dict:
+    """What came of a batch, or would come of it, for a template."""
+    reasons = Counter(why(refusal, verb) for _, _, refusal in batch.skipped)
+    return {
+        "verb": verb,
+        "batch": batch,
+        "totals": batch.totals(),
+        "rewards": batch.done[:SHOWN],
+        "more": max(len(batch.done) - SHOWN, 0),
+        "reasons": reasons.most_common(),
+        "skipped": [(reward, id, why(refusal, verb)) for reward, id, refusal in batch.skipped[:SHOWN]],
+        "most": MOST_AT_ONCE,
+    }
 
 
 def _seen(text: str) -> dict[str, str]:

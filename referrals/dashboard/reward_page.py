@@ -5,15 +5,17 @@ from django.http import HttpRequest, HttpResponse
 from incenta import clock, money
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.pages import Action, AppPage
-from incenta.errors import InvalidInput
+from incenta.errors import Conflict, InvalidInput
 from incentives.dashboard.words import changed
 from incentives.models import Transfer
-from referrals import faces_reward, reward_state, rewards
+from referrals import faces_reward, payout_settings, payouts, reward_batches, reward_state, rewards
 from referrals.locked_rewards import not_found
-from referrals.models import Reward
+from referrals.models import Payout, Reward
 from referrals.models.reward import HoldReason, RewardStatus
+from referrals.reward_batches import Verb
 
 from . import story
+from .reward_batches import PROPOSED
 from .words import HELD_BY, standing, step_words
 
 MOST_ENTRIES = 50
@@ -56,6 +58,8 @@ class RewardPage(AppPage):
                 "hold_note": reward.hold_note if HoldReason.MANUAL in held else "",
                 "can_hold": may_approve and is_open and HoldReason.MANUAL not in held,
                 "can_release": may_approve and HoldReason.MANUAL in held,
+                "two_person": is_open and payout_settings.of(app).two_person,
+                "payout": payouts.waiting_for(app, reward.pk) if is_open else None,
             }
         )
 
@@ -119,16 +123,34 @@ class ApproveReward(RewardAction):
 
 
 class PayReward(RewardAction):
+    """Marks it paid, or proposes that to a second person where the app wants two."""
+
     permission = "rewards.pay"
+    payout: Payout | None = None
+
+    def back(self, reward_id: str) -> str:
+        return self.url("payout", self.payout.pk) if self.payout else super().back(reward_id)
 
     def act(self, reward_id: str) -> str:
-        reference = self.told(reward_id, "reference", 255) or None
-        reward = rewards.pay(self.request.app, reward_id, payout_reference=reference, actor=actor_of(self.request))
+        reference = self.told(reward_id, "reference", 255)
+        if payout_settings.of(self.request.app).two_person:
+            return self.proposed(reward_id, reference)
+        reward = rewards.pay(
+            self.request.app, reward_id, payout_reference=reference or None, actor=actor_of(self.request)
+        )
         told = f"{money.display(reward.worth_minor, reward.asset)} of {reward.user_id} is marked as paid."
         if reward.netted_minor:
             settled = money.display(reward.netted_minor, reward.asset)
             told += f" {settled} of it settled an earlier debt: {money.display(reward.paid_minor, reward.asset)} was to be paid."
         return told
+
+    def proposed(self, reward_id: str, reference: str) -> str:
+        app = self.request.app
+        looked = reward_batches.look(app, Verb.PAY, [reward_id], actor=actor_of(self.request))
+        for _, _, refusal in looked.skipped:
+            raise refusal or Conflict("already_paid", "This reward was paid already.")
+        self.payout = payouts.propose(app, looked.seen, reference=reference, by=self.request.membership)
+        return PROPOSED
 
 
 class CancelReward(RewardAction):

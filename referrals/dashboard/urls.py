@@ -9,6 +9,7 @@ from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, Set
 from .conversions import ConversionPage, Conversions, ReverseConversion
 from .first_run import FirstRun
 from .fraud_samples import MakeSamples
+from .payouts import ConfirmPayout, DeclinePayout, PayoutPage, Payouts, PayoutSettingsPage, WithdrawPayout
 from .referrals import CampaignReferrals, FlagReferral, ReferralPage, Referrals
 from .reward_batches import RewardBatch
 from .reward_page import ApproveReward, CancelReward, HoldReward, PayReward, ReleaseReward, RewardPage
@@ -36,6 +37,12 @@ urlpatterns = [
     path("conversions/<str:conversion_id>/reverse/", ReverseConversion.as_view(), name="reverse_conversion"),
     path("rewards/", Rewards.as_view(), name="rewards"),
     path("rewards/batch/", RewardBatch.as_view(), name="reward_batch"),
+    path("rewards/payouts/", Payouts.as_view(), name="payouts"),
+    path("rewards/payouts/settings/", PayoutSettingsPage.as_view(), name="payout_settings"),
+    path("rewards/payouts/<str:payout_id>/", PayoutPage.as_view(), name="payout"),
+    path("rewards/payouts/<str:payout_id>/confirm/", ConfirmPayout.as_view(), name="confirm_payout"),
+    path("rewards/payouts/<str:payout_id>/decline/", DeclinePayout.as_view(), name="decline_payout"),
+    path("rewards/payouts/<str:payout_id>/withdraw/", WithdrawPayout.as_view(), name="withdraw_payout"),
     path("rewards/<str:reward_id>/", RewardPage.as_view(), name="reward"),
     path("rewards/<str:reward_id>/approve/", ApproveReward.as_view(), name="approve_reward"),
     path("rewards/<str:reward_id>/pay/", PayReward.as_view(), name="pay_reward"),

@@ -3,6 +3,7 @@
 from .campaign import Campaign, CampaignSpend, CampaignVersion
 from .click import Click
 from .conversion import Conversion, Reversal
+from .payout import Payout, PayoutSettings
 from .referral import Referral
 from .reward import Reward
 from .stat import CampaignTotal, ReferralTotal, StatDay, StatDelta
@@ -14,6 +15,8 @@ __all__ = [
     "CampaignVersion",
     "Click",
     "Conversion",
+    "Payout",
+    "PayoutSettings",
     "Referral",
     "ReferralTotal",
     "Reversal",

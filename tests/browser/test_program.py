@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from incenta.accounts.models import Membership, Role, User
+from referrals import payouts, reward_batches
 from tests.browser.test_pages import LOOKS, assert_fine, enter
 from tests.cast import Caller
 
@@ -13,9 +15,18 @@ PAGES = (
     "overview/", "overview/?range=90&compare=no", "referrals/", "referrals/?q=nothing-like-it", "referrals/?status=LOST",
     "referrals/{referral}/", "conversions/", "conversions/?q=nothing-like-it", "conversions/{conversion}/", "conversions/{flagged}/",
     "rewards/", "rewards/?held=yes", "rewards/?user=nobody", "rewards/{reward}/", "rewards/{held}/",
+    "rewards/payouts/", "rewards/payouts/{payout}/", "rewards/payouts/settings/",
     "people/", f"people/?id={LONG}", "people/?id=nobody",
 )  # fmt: skip
-EMPTY = ("overview/", "referrals/", "conversions/", "rewards/", "campaigns/", "campaigns/new/?template=tiered")
+EMPTY = (
+    "overview/",
+    "referrals/",
+    "conversions/",
+    "rewards/",
+    "rewards/payouts/",
+    "campaigns/",
+    "campaigns/new/?template=tiered",
+)
 
 
 def filled(shop: Caller) -> dict[str, str]:
@@ -32,14 +43,18 @@ def filled(shop: Caller) -> dict[str, str]:
     shop.post(f"/conversions/{made['conversionId']}/reverse", {"reason": "One shirt came back", "amount": 20})
     held = shop.convert(shop.code(waits, LONG), "tara")
     flagged = shop.convert(shop.code(campaign, "mallory"), "mallory")
-    for number in range(3):
-        shop.convert(code, f"friend {number}")
+    friends = [shop.convert(code, f"friend {number}")["rewardId"] for number in range(3)]
+    second = Membership.objects.create(
+        merchant=shop.app.merchant, user=User.objects.create_user("second@himal.example"), role=Role.ADMIN
+    )
+    seen = reward_batches.look(shop.app, reward_batches.Verb.PAY, friends[:2]).seen
     return {
         "referral": made["referralId"],
         "conversion": made["conversionId"],
         "flagged": flagged["conversionId"],
         "reward": made["rewardId"],
         "held": held["rewardId"],
+        "payout": payouts.propose(shop.app, seen, reference="run 8", by=second).pk,
     }
 
 
