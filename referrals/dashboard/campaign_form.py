@@ -11,6 +11,7 @@ from incenta import clock
 from incenta.accounts.forms import currency_choices
 from incenta.errors import InvalidInput
 from incenta.serializers import camel, flat
+from referrals import campaigns
 from referrals.api.campaigns import CampaignInput
 from referrals.models import Campaign
 from referrals.models.campaign import BudgetPolicy, CodeFormat, FraudMode, FulfillmentType, ReferralType, RewardModel
@@ -45,7 +46,8 @@ def _moment(label: str, help_text: str = "") -> forms.DateTimeField:
 
 
 class CampaignForm(forms.Form):
-    """Fields in the model's spelling. ``values`` after ``is_valid()`` is what ``campaigns.create`` and ``revise`` take.
+    """Fields in the model's spelling. ``values`` after ``is_valid()`` is what ``campaigns.create`` and ``revise`` take,
+    ``unsaved`` the campaign that they would make, where nothing is wrong with it.
 
     What a chosen type does not use is not sent: a friend's reward left over from another choice never pays anybody.
     """
@@ -165,7 +167,8 @@ class CampaignForm(forms.Form):
                 "block_at": "80",
             } | kwargs.get("initial", {})
         super().__init__(*args, **kwargs)
-        self.campaign = campaign
+        self.campaign, self.app = campaign, app or (campaign and campaign.app)
+        self.unsaved: Campaign | None = None
         zone = timezone.get_current_timezone_name()
         self.fields["start_at"].help_text = f"In your time zone, {zone}. Empty: at once."
         self.fields["end_at"].help_text = "Empty: until you pause it."
@@ -252,8 +255,13 @@ class CampaignForm(forms.Form):
             return told
         try:
             self.values = CampaignInput.values(self.sent())
+            unsaved = campaigns.unsaved(self.app, self.values)
         except ValidationError as error:
             self.refuse(flat(error.detail))
+        except InvalidInput as error:
+            self.refuse_domain(error)
+        else:
+            self.unsaved = unsaved if not self._errors else None
         return told
 
     def refuse(self, details: dict[str, list]) -> None:
@@ -279,6 +287,16 @@ class CampaignForm(forms.Form):
             {field: told if isinstance(told, list) else [told] for field, told in error.details.items()}
             or {"": [error.message]}
         )
+
+
+def as_sent(form: CampaignForm) -> dict[str, str]:
+    """What a browser would send of a form that nobody has touched."""
+    shown = {name: form[name].value() for name in form.fields if name != "version"}
+    for row in form.tier_rows():
+        shown |= {f"tier_{row['number']}_{part}": row[part] for part in ("min", "value", "cap")}
+    return {
+        name: "on" if value is True else str(value) for name, value in shown.items() if value not in (None, "", False)
+    }
 
 
 def _number(text: str) -> Decimal | str:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from incenta import clock, money
@@ -24,9 +24,9 @@ from referrals.models.campaign import CampaignStatus, ReferralType
 from referrals.models.reward import RewardStatus
 
 from .campaign_form import CampaignForm
-from .estimate import estimate, usual_order
+from .estimate import foreseen
 from .funnel import funnel_of
-from .sentences import asset_of, reward_in_short, sentences
+from .sentences import asset_of, reward_facts, reward_in_short, rule_facts, sentences
 from .series import RANGES, conversions_of, days_of, top_referrers
 from .templates import TEMPLATES
 
@@ -162,7 +162,7 @@ class CampaignDetail(CampaignPage):
             held=held(app, campaign),
             spent=campaign.spend.promised_minor if campaign.budget is not None and hasattr(campaign, "spend") else None,
             sentences=sentences(campaign),
-            facts=facts(campaign),
+            facts=reward_facts(campaign) + rule_facts(campaign),
             funnel=funnel_of(app, campaign.pk, figures["referrals"]),
             ranges=[(each, f"{each} days") for each in RANGES],
             span=span,
@@ -183,97 +183,12 @@ def held(app, campaign: Campaign) -> list[tuple[str, int, int]]:
     return list(told.values_list("asset", "minor", "rewards"))
 
 
-def facts(campaign: Campaign) -> list[tuple[str, object]]:
-    """The settings that the sentence leaves out, as label and value; a ``datetime`` is told in the reader's zone."""
-    told: list[tuple[str, object]] = [
-        ("Type", campaign.get_referral_type_display()),
-        ("Handed over as", campaign.get_fulfillment_type_display()),
-        (
-            "Codes",
-            campaign.get_code_format_display()
-            + (f", beginning with {campaign.code_prefix}" if campaign.code_prefix else ""),
-        ),
-        ("Landing page", campaign.landing_url or None),
-        ("Starts", campaign.start_at),
-        ("Ends", campaign.end_at),
-        ("Claim within", _days(campaign.claim_within_days)),
-        ("A claimed code is good for", _days(campaign.reward_expiration_days)),
-        ("Suspicious conversions", f"{campaign.get_fraud_mode_display()}, from a risk score of {campaign.hold_at}"),
-        (
-            "What is held and not decided",
-            None
-            if campaign.fraud_deadline_hours is None
-            else f"{campaign.get_fraud_deadline_outcome_display()} after {campaign.fraud_deadline_hours} hours",
-        ),
-    ]
-    return [(label, value) for label, value in told if value is not None]
-
-
-def _days(count: int | None) -> str | None:
-    return None if count is None else f"{count} day{'s' if count != 1 else ''}"
-
-
-class CampaignFormPage(CampaignPage):
-    """A campaign's form. POST with ``preview`` saves nothing and answers what the campaign would do."""
+class EditCampaign(CampaignPage):
+    """POST with ``preview`` saves nothing and answers what the campaign would do."""
 
     permission = "campaigns.edit"
     template_name = "campaigns/form.html"
 
-    def foreseen(self, form: CampaignForm) -> HttpResponse:
-        """What the form's campaign would do, told beside it; a fragment where only that is asked for."""
-        context = {"form": form, "campaign": form.campaign}
-        if form.is_valid():
-            try:
-                unsaved = campaigns.unsaved(self.request.app, form.values)
-                context |= {
-                    "estimate": estimate(unsaved, usual_order(self.request.app, unsaved.currency)),
-                    "sentences": sentences(unsaved),
-                }
-            except InvalidInput as error:
-                form.refuse_domain(error)
-        # what is still empty is not wrong yet
-        context["wrong"] = [(field.label, field.errors[0]) for field in form if field.errors and field.value()]
-        context["wrong"] += [("Tiers", told) for told in form.tier_errors]
-        if self.request.htmx:
-            return self.page(context, template=f"{self.template_name}#foreseen")
-        return self.page(context, status=200 if "estimate" in context else 422)
-
-
-def named(request: HttpRequest) -> QueryDict:
-    """What was typed. A campaign that is only looked at while somebody types needs no name yet."""
-    told = request.POST.copy()
-    if request.htmx and not told.get("name", "").strip():
-        told["name"] = "New campaign"
-    return told
-
-
-class NewCampaign(CampaignFormPage):
-    """``?template=`` begins with one of ``TEMPLATES``."""
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        template = TEMPLATES.get(request.GET.get("template", ""))
-        return self.page({"form": CampaignForm(app=request.app, initial=dict(template.initial) if template else {})})
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        form = CampaignForm(named(request), app=request.app)
-        if request.POST.get("preview"):
-            return self.foreseen(form)
-        if form.is_valid():
-            status = CampaignStatus.DRAFT if request.POST.get("status") == "DRAFT" else CampaignStatus.ACTIVE
-            try:
-                with transaction.atomic():
-                    campaign = campaigns.create(
-                        request.app, form.values | {"declared_status": status}, actor=actor_of(request)
-                    )
-            except InvalidInput as error:
-                form.refuse_domain(error)
-            else:
-                messages.success(request, f"{campaign.name} is {_state(campaign, request)}.")
-                return redirect(self.url("campaign", campaign.pk))
-        return self.page({"form": form}, status=422)
-
-
-class EditCampaign(CampaignFormPage):
     def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         campaign = self.campaign(campaign_id)
         return self.about(campaign, form=CampaignForm(campaign=campaign))
@@ -281,9 +196,14 @@ class EditCampaign(CampaignFormPage):
     def post(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         campaign = self.campaign(campaign_id)
         form = CampaignForm(request.POST, campaign=campaign)
+        is_fine = form.is_valid()
         if request.POST.get("preview"):
-            return self.foreseen(form)
-        if form.is_valid():
+            if request.htmx:
+                return self.page(foreseen(form), template="campaigns/foreseen.html")
+            response = self.about(campaign, form=form, **foreseen(form))
+            response.status_code = 200 if form.unsaved else 422
+            return response
+        if is_fine:
             try:
                 with transaction.atomic():
                     revised = campaigns.revise(request.app, campaign.pk, form.values, actor=actor_of(request))

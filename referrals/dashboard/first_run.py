@@ -26,7 +26,7 @@ from referrals import campaigns
 from referrals.models import Campaign, Referral
 from referrals.models.campaign import CampaignStatus
 
-from .campaign_form import CampaignForm
+from .campaign_form import CampaignForm, as_sent
 from .templates import TEMPLATES
 
 REFERRER = "asha"
@@ -39,11 +39,7 @@ LOOKED_THROUGH = 200
 # --- what a new sandbox begins with -------------------------------------------------------------------------------------
 def begin(app: App, template: str, actor: str) -> None:
     """A running campaign from one of ``TEMPLATES``: what the form would make of it, had somebody sent it as it stands."""
-    shown = CampaignForm(app=app, initial=dict(TEMPLATES[template].initial))
-    data = {name: shown[name].value() for name in shown.fields}
-    for row in shown.tier_rows():
-        data |= {f"tier_{row['number']}_{part}": row[part] for part in ("min", "value", "cap")}
-    form = CampaignForm({name: value for name, value in data.items() if value not in (None, "", False)}, app=app)
+    form = CampaignForm(as_sent(CampaignForm(app=app, initial=dict(TEMPLATES[template].initial))), app=app)
     if not form.is_valid():
         raise ValueError(f"The template {template} makes no campaign: {form.errors.as_json()}")
     campaigns.create(app, form.values | {"declared_status": CampaignStatus.ACTIVE}, actor=actor)

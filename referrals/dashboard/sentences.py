@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from incenta import money
 from referrals.models import Campaign
-from referrals.models.campaign import BudgetPolicy, FulfillmentType, ReferralType, RewardModel
+from referrals.models.campaign import BudgetPolicy, FraudMode, FulfillmentType, ReferralType, RewardModel
 
 
 def asset_of(campaign: Campaign) -> str:
@@ -100,6 +100,51 @@ def sentences(campaign: Campaign) -> list[str]:
         then = "wait until it is raised" if campaign.budget_policy == BudgetPolicy.HOLD else "stop; conversions go on"
         told.append(f"At {amount(campaign.budget, asset)} in all, rewards {then}.")
     return told
+
+
+def reward_facts(campaign: Campaign) -> list[tuple[str, object]]:
+    """What of the reward the sentences leave out, as label and value."""
+    discount = campaign.discount
+    off = discount and (
+        f"{plain(Decimal(str(discount['value'])))} % off"
+        if discount["type"] == "PERCENTAGE"
+        else f"{amount(Decimal(str(discount['value'])), campaign.currency)} off"
+    )
+    return _known(
+        ("Type", campaign.get_referral_type_display()),
+        ("Handed over as", campaign.get_fulfillment_type_display()),
+        ("A code gives", off),
+    )
+
+
+def rule_facts(campaign: Campaign) -> list[tuple[str, object]]:
+    """What of the rules and codes the sentences leave out; a ``datetime`` is told in the reader's zone."""
+    prefix = f", beginning with {campaign.code_prefix}" if campaign.code_prefix else ""
+    hours = campaign.fraud_deadline_hours
+    blocks = f", refused from {campaign.block_at}" if campaign.fraud_mode == FraudMode.BLOCK else ""
+    return _known(
+        ("Codes", campaign.get_code_format_display() + prefix),
+        ("Landing page", campaign.landing_url or None),
+        ("Starts", campaign.start_at),
+        ("Ends", campaign.end_at),
+        ("Claim within", _days(campaign.claim_within_days) if campaign.claim_within_days else None),
+        (
+            "A claimed code is good for",
+            _days(campaign.reward_expiration_days) if campaign.reward_expiration_days else None,
+        ),
+        (
+            "Suspicious conversions",
+            f"{campaign.get_fraud_mode_display()}, from a risk score of {campaign.hold_at}{blocks}",
+        ),
+        (
+            "What is held and not decided",
+            None if hours is None else f"{campaign.get_fraud_deadline_outcome_display()} after {hours} hours",
+        ),
+    )
+
+
+def _known(*told: tuple[str, object]) -> list[tuple[str, object]]:
+    return [(label, value) for label, value in told if value is not None]
 
 
 def _days(count: int) -> str:

@@ -5,7 +5,8 @@ from django.urls import path
 from referrals.models.campaign import CampaignStatus
 
 from .campaign_tabs import Activity, CodeSettings
-from .campaigns import CampaignDetail, Campaigns, EditCampaign, NewCampaign, SetStatus, Versions
+from .campaign_wizard import NewCampaign
+from .campaigns import CampaignDetail, Campaigns, EditCampaign, SetStatus, Versions
 from .conversions import ConversionPage, Conversions, ReverseConversion
 from .first_run import FirstRun
 from .fraud_samples import MakeSamples
@@ -16,10 +17,16 @@ from .reward_page import ApproveReward, CancelReward, HoldReward, PayReward, Rel
 from .rewards import Rewards
 from .try_it import TryCampaign
 
+new_campaign = NewCampaign.as_view(url_name="new_campaign")
+
 urlpatterns = [
     path("first-run/", FirstRun.as_view(), name="first_run"),
     path("campaigns/", Campaigns.as_view(), name="campaigns"),
-    path("campaigns/new/", NewCampaign.as_view(), name="new_campaign"),
+    path("campaigns/new/", new_campaign, name="new_campaign"),
+    *(
+        path(f"campaigns/new/{step}/", new_campaign, {"step": step}, name=f"new_campaign_{step}")
+        for step, _ in NewCampaign.form_list
+    ),
     path("campaigns/<str:campaign_id>/", CampaignDetail.as_view(), name="campaign"),
     path("campaigns/<str:campaign_id>/edit/", EditCampaign.as_view(), name="edit_campaign"),
     path("campaigns/<str:campaign_id>/pause/", SetStatus.as_view(status=CampaignStatus.PAUSED), name="pause_campaign"),

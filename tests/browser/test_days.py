@@ -113,6 +113,22 @@ def colleague(visit, role: str) -> tuple[Visitor, str]:
     return somebody, sandbox
 
 
+def make_campaign(somebody: Visitor, app: str, name: str, amount: str) -> str:
+    """In four steps, for the referrer only."""
+    page = somebody.page
+    somebody.go(f"/dashboard/{app}/campaigns/new/")
+    page.get_by_label("Something of my own").check()
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Next: Reward").click()
+    page.get_by_label("The referrer", exact=True).check()
+    page.get_by_label("Referrer gets").fill(amount)
+    page.get_by_role("button", name="Next: Rules & codes").click()
+    page.get_by_role("button", name="Next: Review").click()
+    page.get_by_role("button", name="Create and start").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    return re.search(r"camp_\w+", page.url)[0]
+
+
 def test_a_merchants_day(visit, installation):
     asha = visit()
     page = asha.page
@@ -122,13 +138,7 @@ def test_a_merchants_day(visit, installation):
         page.get_by_role("button", name=f"Run step {number}").click()
         expect(page.get_by_text(f"{number} of 4 done")).to_be_visible()
 
-    asha.go(f"/dashboard/{sandbox}/campaigns/new/")
-    page.get_by_label("Name").fill("Bring a friend")
-    page.get_by_label("The referrer", exact=True).check()
-    page.get_by_label("Referrer gets").fill("10")
-    page.get_by_role("button", name="Create and start").click()
-    expect(page.get_by_role("heading", name="Bring a friend")).to_be_visible()
-    campaign = re.search(r"camp_\w+", page.url)[0]
+    campaign = make_campaign(asha, sandbox, "Bring a friend", "10")
 
     for friend in ("bikram", "chandra", "diya"):
         code = shop("POST", "/referrals", {"campaignId": campaign, "referrerId": "esha"})["referralCode"]
@@ -230,13 +240,7 @@ def test_a_day_without_javascript(visit, installation):
     sign_out(gita)
     sign_in(gita, own, PASSWORD)
 
-    gita.go(f"/dashboard/{sandbox}/campaigns/new/")
-    page.get_by_label("Name").fill("Readers bring readers")
-    page.get_by_label("The referrer", exact=True).check()
-    page.get_by_label("Referrer gets").fill("5")
-    page.get_by_role("button", name="Create and start").click()
-    expect(page.get_by_role("heading", name="Readers bring readers")).to_be_visible()
-    campaign = re.search(r"camp_\w+", page.url)[0]
+    campaign = make_campaign(gita, sandbox, "Readers bring readers", "5")
     gita.go(f"/dashboard/{sandbox}/campaigns/")
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Search campaigns").fill("readers")

@@ -63,6 +63,12 @@ def test_every_page_is_fine(visit, himal, theme, width):
     owner = visit(theme=theme, width=width)
     enter(owner, himal)
     assert_fine(owner, [f"/dashboard/{himal.app.pk}/{path}" for path in EMPTY], theme)
+    for step in ("Reward", "Rules & codes", "Review"):  # where the empty pages have ended: a campaign that is begun
+        owner.page.get_by_role("button", name=f"Next: {step}").click()
+        expect(owner.page.locator("[aria-current=step]")).to_contain_text(step)
+        owner.listens()
+        assert owner.sideways() <= 0, step
+        assert owner.violations() == [], step
     names = filled(himal)
     assert_fine(owner, [f"/dashboard/{himal.app.pk}/{path.format(**names)}" for path in PAGES], theme)
 
@@ -133,20 +139,60 @@ def test_one_persons_story_is_a_few_clicks_away(visit, himal):
     assert owner.violations() == []
 
 
-def test_a_campaign_tells_what_it_would_do_while_it_is_typed(visit, himal):
+def test_a_campaign_is_made_by_keyboard_and_tells_what_it_would_do(visit, himal):
     owner = visit()
+    owner.expected_statuses.add(422)
     enter(owner, himal)
     page = owner.page
+    keys = page.keyboard
     owner.go(f"/dashboard/{himal.app.pk}/campaigns/")
-    page.get_by_role("link", name="Give 10, get 10").click()
+    page.get_by_role("link", name="Give 10, get 10").focus()
+    keys.press("Enter")
+    here = page.locator("[aria-current=step]")
     foreseen = page.locator("#foreseen")
+    expect(here).to_have_text("1Goal & template")
+    owner.listens()
     expect(foreseen).to_contain_text("Asha gets USD 10.00 and Bimal gets USD 10.00 after 7 days")
     expect(foreseen).to_contain_text("USD 2,000.00")
-    page.get_by_label("Referrer gets").fill("25")
-    page.get_by_label("Friend gets").focus()
+    page.get_by_label("Give 10, get 10").focus()
+    keys.press("ArrowDown")
+    expect(foreseen).to_contain_text("Bimal buys for USD 50.00")
+    keys.press("ArrowUp")
+    expect(foreseen).to_contain_text("USD 2,000.00")
+    page.get_by_label("Name").focus()
+    keys.press("Control+A")
+    keys.type("Spring")
+    keys.press("Enter")
+    expect(here).to_contain_text("Reward")
+    owner.listens()
+    page.get_by_label("Referrer gets").focus()
+    keys.press("Control+A")
+    keys.type("25")
+    keys.press("Tab")
     expect(foreseen).to_contain_text("USD 3,500.00")
-    page.get_by_label("Referrer gets").fill("ten")
-    page.get_by_label("Friend gets").focus()
-    expect(foreseen).to_contain_text("To tell what it would do")
     assert owner.violations() == []
+    keys.press("Enter")
+    expect(here).to_contain_text("Rules & codes")
+    page.go_back()  # and forth: what was said is still there
+    expect(page.get_by_label("Referrer gets")).to_have_value("25")
+    page.go_forward()
+    expect(here).to_contain_text("Rules & codes")
+    page.reload()
+    owner.listens()
+    page.get_by_label("Code prefix").focus()
+    keys.type("no way")
+    keys.press("Tab")
+    expect(foreseen).to_contain_text("To tell what it would do")
+    keys.press("Enter")
+    expect(page.get_by_label("Code prefix")).to_be_focused()  # what has to be put right
+    keys.press("Control+A")
+    keys.type("HI")
+    keys.press("Enter")
+    expect(here).to_contain_text("Review")
+    expect(foreseen).to_contain_text("Asha shares HI-")
+    assert owner.violations() == []
+    page.get_by_role("button", name="Create and start").focus()
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="Spring")).to_be_visible()
+    assert himal.app.campaigns.get().code_prefix == "HI"
     owner.look()

@@ -4,7 +4,7 @@ import pytest
 
 from incenta.accounts.models import Role
 from tests.cast import Caller
-from tests.dashboard.conftest import CAMPAIGN, KEY, sign_in
+from tests.dashboard.conftest import CAMPAIGN, KEY, make_campaign, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -14,7 +14,7 @@ EVERYBODY = {OWNER, ADMIN, ANALYST, DEVELOPER}
 PAGES = {
     "campaigns/": EVERYBODY,
     "campaigns/?export=csv": {OWNER, ADMIN, ANALYST},
-    "campaigns/new/": {OWNER, ADMIN},
+    "campaigns/new/goal/": {OWNER, ADMIN},
     "campaigns/{campaign}/": EVERYBODY,
     "campaigns/{campaign}/edit/": {OWNER, ADMIN},
     "campaigns/{campaign}/versions/": EVERYBODY,
@@ -29,7 +29,7 @@ PAGES = {
     "team/?export=csv": {OWNER, ADMIN},
 }
 ACTIONS = {
-    "campaigns/new/": ({OWNER, ADMIN}, CAMPAIGN),
+    "campaigns/new/goal/": ({OWNER, ADMIN}, CAMPAIGN),
     "campaigns/{campaign}/edit/": ({OWNER, ADMIN}, CAMPAIGN),
     "campaigns/{campaign}/pause/": ({OWNER, ADMIN}, {}),
     "campaigns/{campaign}/start/": ({OWNER, ADMIN}, {}),
@@ -113,9 +113,9 @@ def test_the_refusal_says_who_may_and_whom_to_ask(himal, url):
 def test_a_developer_makes_campaigns_in_the_sandbox_only(himal, url):
     browser = sign_in(himal.app.merchant, DEVELOPER)
     sandbox = himal.app.sandbox
-    assert browser.post(url("campaigns/new/", sandbox), CAMPAIGN).status_code == 302
+    assert make_campaign(browser, url("campaigns/new/", sandbox), CAMPAIGN).status_code == 302
     assert sandbox.campaigns.count() == 1
-    assert browser.post(url("campaigns/new/"), CAMPAIGN).status_code == 403
+    assert make_campaign(browser, url("campaigns/new/"), CAMPAIGN).status_code == 403
     assert himal.app.campaigns.count() == 0
 
 
