@@ -12,8 +12,6 @@ from typing import Any
 from celery.signals import task_failure, task_success
 from django.db import DatabaseError, InterfaceError
 
-from incenta.events import vital_signs
-
 logger = logging.getLogger(__name__)
 
 SUCCEEDED, FAILED = "task_succeeded", "task_failed"
@@ -42,11 +40,13 @@ def _failed(sender: Any = None, **_: Any) -> None:
 
 def note(outcome: str, task: str) -> None:
     """Adds one, and writes at most once a second. Never raises: a task does not fail for its heartbeat."""
+    from incenta.events import vital_signs  # this module is loaded with the Celery app, before there are models
+
     if task not in _tasks:
         return
     _waiting[outcome, task] += 1
     now = time.monotonic()
-    if now - _written.get((outcome, task), -EVERY_S) < EVERY_S:
+    if (last := _written.get((outcome, task))) is not None and now - last < EVERY_S:
         return
     _written[outcome, task] = now
     signs = {(outcome, task): _waiting.pop((outcome, task))}
