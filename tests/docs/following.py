@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 from django.conf import settings
 
@@ -82,6 +83,7 @@ class Follower:
     answer: object = None
     beside: list[subprocess.Popen] = field(default_factory=list)
     ran: int = 0
+    last: object = None
     without: set[str] = field(default_factory=set)
 
     def follow(self, text: str) -> None:
@@ -146,13 +148,21 @@ class Follower:
         if content.rstrip().endswith("&"):
             log = (self.folder / "beside.log").open("ab")
             command = ["bash", "-c", f"exec {content.strip().removesuffix('&')}"]
-            self.beside.append(
-                subprocess.Popen(command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log)
-            )
+            program = subprocess.Popen(command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log)
+            self.beside.append(program)
+            self.until_it_listens(program)
             return
         missing = set(re.findall(r"\$([A-Z_]+)", content)) - self.names.keys()
         assert not missing, f"{missing} is not known here:\n{content}"
         self.program(["bash", "-euo", "pipefail", "-s"], content)
+
+    def until_it_listens(self, program: subprocess.Popen) -> None:
+        """A reader looks whether it runs before he goes on."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(each.status == psutil.CONN_LISTEN for each in psutil.Process(program.pid).net_connections("tcp")):
+            assert program.poll() is None, (self.folder / "beside.log").read_text()
+            assert time.monotonic() < deadline, "It does not listen."
+            time.sleep(0.05)
 
     def program(self, command: list[str], content: str) -> None:
         done = subprocess.run(

@@ -1,7 +1,9 @@
 """The guide for integrators: every program in it verifies what we really send, every request in it is answered."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -70,6 +72,57 @@ process.stdout.write(JSON.stringify(told))
     told = subprocess.run([node, "-e", program], input=given.encode(), capture_output=True, check=True, timeout=60)
 
     assert json.loads(told.stdout) == ["ok", "ok", "not from Incenta"]
+
+
+GO = """
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	var given struct { Body string; Headers map[string]string; Secret string }
+	input, _ := io.ReadAll(os.Stdin)
+	json.Unmarshal(input, &given)
+	headers := http.Header{}
+	for name, value := range given.Headers { headers.Set(name, value) }
+	for _, body := range []string{given.Body, strings.Replace(given.Body, "5", "6", 1)} {
+		if event, err := Receive([]byte(body), headers, given.Secret); err == nil { fmt.Println(event["event"]) } else { fmt.Println(err) }
+	}
+}
+"""
+PHP = """
+$given = json_decode(stream_get_contents(STDIN), true);
+foreach ([$given['body'], preg_replace('/5/', '6', $given['body'], 1)] as $body) {
+    try { echo receive($body, $given['headers'], $given['secret'])['event'], "\n"; }
+    catch (Exception $error) { echo $error->getMessage(), "\n"; }
+}
+"""
+
+
+@pytest.mark.parametrize("language", ["go", "php"])
+def test_other_languages_verify(request_made, tmp_path, language):
+    """Where they are installed; whoever writes these documents has them."""
+    program = shutil.which(language) or pytest.skip(f"{language} is not installed.")
+    (snippet,) = snippets(language)
+    file = tmp_path / f"main.{language}"
+    if language == "go":
+        # imports stand above everything else
+        head, _, body = snippet.replace("package receiver", "package main").partition("\nfunc ")
+        imports, _, main = GO.partition("\nfunc ")
+        file.write_text(f"{head}{imports}\nfunc {body}\nfunc {main}")
+        command = [program, "run", str(file)]
+    else:
+        file.write_text(snippet + PHP)
+        command = [program, str(file)]
+    request, secret, _ = request_made
+    given = json.dumps({"body": request.body.decode(), "headers": request.headers, "secret": secret})
+    here = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off", "GOPATH": str(tmp_path)}
+    told = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=240, env=here)
+
+    assert told.stdout.splitlines() == ["REWARD_CREATED", "not from Incenta"]
 
 
 def test_every_request_in_it_is_answered(himal):
