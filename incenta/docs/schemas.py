@@ -76,7 +76,7 @@ class Schemas:
         return schema, False
 
     def type_of(self, schema: dict) -> str:
-        """A type in words: ``moment``, ``list of strings``, ``number``."""
+        """A type in words: ``time``, ``list of strings``, ``number``."""
         bare, is_nullable = self._bare(schema)
         told = self._told(bare)
         return f"{told} or null" if is_nullable else told
@@ -89,7 +89,7 @@ class Schemas:
             item = self._told(self._bare(schema.get("items", {}))[0])
             return f"list of {item}" if item == "any value" else f"list of {item}s"
         if kind == "string" and "format" in schema:
-            return {"date-time": "moment", "uri": "URL", "date": "day"}.get(schema["format"], "string")
+            return {"date-time": "time", "uri": "URL", "date": "day"}.get(schema["format"], "string")
         return kind
 
 
@@ -101,7 +101,7 @@ def limits_of(schema: dict) -> str:
         ("minimum", "maximum", ""),
     ):
         least, most = schema.get(low), schema.get(high)
-        if most is not None:
+        if most is not None and most < 10**9:
             return f"{least} to {most:,}{unit}" if least is not None else f"at most {most:,}{unit}"
         if least is not None and (unit == "" or least > 1):
             return f"{least} or more{unit}"

@@ -12,7 +12,7 @@ FOLLOWED = (
     "authentication", "errors", "fraud", "idempotency", "incentives", "limits", "people", "referrals", "sandbox",
 )  # fmt: skip
 ELSEWHERE = {
-    "quickstart": "tests/docs/test_path.py",
+    "quickstart": "tests/platform/test_up.py",
     "webhooks": "tests/webhooks/test_docs.py",
     "marketplace": "tests/marketplace/test_guide.py",
     "faults": "make test-faults, whose commands these are",

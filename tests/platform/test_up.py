@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from incenta.database.embedded import Cluster
+from tests.docs import fresh_reader
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90
@@ -42,6 +43,7 @@ class Installation:
             "INCENTA_BASE_URL": self.url,
             "INCENTA_DATA_DIR": str(folder),
             "INCENTA_DISPOSABLE_DATABASE": "true",
+            "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "true",  # as the .env that make writes
             "INCENTA_WEB_WORKERS": "1",
             "PORT": str(port),
         }
@@ -109,7 +111,7 @@ def installation(tmp_path_factory):
     installation.cluster.stop()
 
 
-def test_one_command_starts_everything_and_ctrl_c_ends_everything(installation):
+def test_one_command_starts_everything_and_ctrl_c_ends_everything(installation, tmp_path):
     installation.start()
     words = installation.words()
     for label in ("Incenta is running at", "Dashboard", "Sign in", "API key", "curl"):
@@ -126,6 +128,9 @@ def test_one_command_starts_everything_and_ctrl_c_ends_everything(installation):
     )
     assert made.status == 201
     installation.until(lambda: oldest_undispatched(installation) == 0, "the event is dispatched")
+
+    # and whoever reads README and quickstart comes from there to a webhook that verifies
+    fresh_reader.walk(words, installation.url, tmp_path)
 
     # a second one says what is wrong, and changes nothing
     second = installation.up()
