@@ -4,9 +4,10 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import django_filters
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
@@ -21,13 +22,13 @@ from incenta.errors import InvalidInput, NotFound
 from referrals import campaigns, stats
 from referrals.models import Campaign, CampaignTotal, StatDelta
 from referrals.models.campaign import CampaignStatus, ReferralType
-from referrals.models.reward import RewardStatus
 
+from .campaign_figures import ALL, RANGES, USUAL_RANGE, counted, figures, span_of
 from .campaign_form import CampaignForm
 from .estimate import foreseen
-from .funnel import funnel_of
+from .funnel import funnel_of, funnel_since, midnight_of
 from .sentences import asset_of, reward_facts, reward_in_short, rule_facts, sentences
-from .series import RANGES, conversions_of, days_of, top_referrers
+from .series import conversions_of, days_of, told_by, top_referrers
 from .templates import TEMPLATES
 
 SPARK_DAYS = 14
@@ -145,42 +146,40 @@ class CampaignPage(AppPage):
 
 
 class CampaignDetail(CampaignPage):
-    """``?range=30|90`` days of the pictures."""
+    """``?range=7|30|90`` days before today or ``all``, ``?compare=no``: every figure, picture and list on it keeps to them."""
 
     template_name = "campaigns/detail.html"
 
     def get(self, request: HttpRequest, campaign_id: str) -> HttpResponse:
         app, campaign = request.app, self.campaign(campaign_id)
-        figures = stats.of_campaigns(app, [campaign.pk])[campaign.pk]
-        asked = request.GET.get("range", "")
-        span = int(asked) if asked in map(str, RANGES) else RANGES[0]
-        days = days_of(app, campaign.pk, span, today_of(app))
+        today = today_of(app)
+        span = span_of(request.GET.get("range", ""), today)
+        is_compared = request.GET.get("compare") != "no"
+        known = counted(app, campaign, span, today)
+        first = span.start if span else min(known.first_day or today, today)
+        unit, days = told_by(days_of(app, campaign.pk, (today - first).days + 1, today))
+        since = midnight_of(app, span.start) if span else None
+        codes = known.shown("referrals")
         return self.about(
             campaign,
-            figures=figures,
-            rewards=[(asset, minor) for asset, minor in sorted(figures["rewards"].items())] or [(campaign.asset, 0)],
-            held=held(app, campaign),
-            spent=campaign.spend.promised_minor if campaign.budget is not None and hasattr(campaign, "spend") else None,
+            figures=figures(campaign, known, span, is_compared),
+            has_codes=known.first_day is not None,
             sentences=sentences(campaign),
             facts=reward_facts(campaign) + rule_facts(campaign),
-            funnel=funnel_of(app, campaign.pk, figures["referrals"]),
-            ranges=[(each, f"{each} days") for each in RANGES],
-            span=span,
-            first_day=days[0][0],
+            funnel=funnel_since(app, since, campaign.pk) if since else funnel_of(app, campaign.pk, codes),
+            ranges=[*((str(each), f"{each} days") for each in RANGES), (ALL, "all")],
+            range=str(span.days) if span else ALL,
+            usual_range=str(USUAL_RANGE),
+            is_compared=is_compared,
+            first_day=first,
             charts=[
-                ("Clicks a day", [(day.isoformat(), clicks) for day, clicks, _ in days]),
-                ("Conversions a day", [(day.isoformat(), conversions) for day, _, conversions in days]),
+                (f"Clicks a {unit}", [(day.isoformat(), clicks) for day, clicks, _ in days]),
+                (f"Conversions a {unit}", [(day.isoformat(), conversions) for day, _, conversions in days]),
             ],
-            top=top_referrers(app, campaign.pk, figures["conversions"]),
+            top=top_referrers(app, campaign.pk, known.shown("conversions"), since),
+            api_url=settings.BASE_URL,
+            may_run=app.is_sandbox and may(request, "campaigns.edit"),
         )
-
-
-def held(app, campaign: Campaign) -> list[tuple[str, int, int]]:
-    """``(asset, minor units, rewards)`` of what is promised to people but held back now."""
-    open_rewards = app.rewards.filter(campaign=campaign, status__in=[RewardStatus.PENDING, RewardStatus.APPROVED])
-    waiting = open_rewards.on_hold(clock.now(app)).order_by().values("asset")
-    told = waiting.annotate(minor=Sum(F("amount_minor") - F("reversed_minor")), rewards=Count("pk")).order_by("asset")
-    return list(told.values_list("asset", "minor", "rewards"))
 
 
 class EditCampaign(CampaignPage):

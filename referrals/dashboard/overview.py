@@ -1,8 +1,7 @@
 """What this room shows on the overview: rewards that wait, the programme's numbers, and how far codes come."""
 
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,7 +14,7 @@ from incenta.database import sql
 from referrals.models.stat import COUNTED
 
 from .first_run import FirstSteps
-from .funnel import CLICKED, narrowing
+from .funnel import funnel_since, midnight_of
 
 MOST_WAITING = 1_000
 """Rewards that wait are counted up to here; more are as much work for today."""
@@ -121,43 +120,9 @@ def _display(asset: str, minor: int) -> str:
     return money.display(minor, asset)
 
 
-MOST_CODES = 20_000
-"""So many of the span's codes are followed while the page waits; beyond, there is no funnel."""
-
-# Codes, each once. What was folded is read by the code's own key; what is pending stands in the same sum.
-_FUNNEL = f"""
-WITH code AS (
-  SELECT id FROM referrals_referral WHERE app_id = %(app)s AND created_at >= %(since)s
-  ORDER BY created_at DESC, id DESC LIMIT {MOST_CODES + 1}
-), figure AS (
-  SELECT f.referral_id, sum(f.clicks) AS clicks, sum(f.conversions) AS conversions FROM (
-    SELECT t.referral_id, t.clicks, t.conversions FROM referrals_referraltotal t
-    JOIN code ON t.app_id = %(app)s AND t.referral_id = code.id
-    UNION ALL SELECT d.referral_id, d.clicks, d.conversions FROM referrals_statdelta d
-    JOIN code ON d.app_id = %(app)s AND d.referral_id = code.id
-  ) f GROUP BY f.referral_id
-), reward AS (
-  SELECT r.referral_id, bool_or(r.status IN ('APPROVED', 'PAID')) AS approved, bool_or(r.status = 'PAID') AS paid
-  FROM referrals_reward r JOIN figure ON figure.referral_id = r.referral_id AND figure.conversions > 0
-  WHERE r.app_id = %(app)s GROUP BY r.referral_id
-)
-SELECT (SELECT count(*) FROM code),
-  (SELECT count(*) FROM figure WHERE clicks > 0), (SELECT count(*) FROM figure WHERE conversions > 0),
-  (SELECT count(*) FROM reward WHERE approved), (SELECT count(*) FROM reward WHERE paid)
-"""
-
-
 def funnel(request: HttpRequest, span: Span) -> list[tuple[str, int]] | None:
     """How far the codes came that were made in the span; ``None`` where there are too many to follow. One statement."""
-    app = request.app
-    since = datetime.combine(span.start, time.min, ZoneInfo(app.timezone))
-    counts = sql.row(_FUNNEL, {"app": app.pk, "since": since})
-    if counts[0] > MOST_CODES:
-        return None
-    if not counts[0]:
-        return []
-    names = ("Codes created", CLICKED, "Converted", "Reward approved", "Reward paid")
-    return narrowing(list(zip(names, counts, strict=True)))
+    return funnel_since(request.app, midnight_of(request.app, span.start))
 
 
 def steps(request: HttpRequest) -> list[Step]:
