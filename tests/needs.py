@@ -32,11 +32,16 @@ def find_node() -> str | None:
     return shutil.which("node")
 
 
+def find_npm() -> str | None:
+    return shutil.which("npm")
+
+
 NEEDS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "browser": ("Chromium", cache(find_chromium)),
     "redis": ("Redis", cache(find_redis_server)),
     "rabbitmq": ("RabbitMQ", cache(find_rabbitmq)),
     "node": ("Node", cache(find_node)),
+    "npm": ("npm", cache(find_npm)),
 }
 """Marker -> what it needs, and how to find it."""
 

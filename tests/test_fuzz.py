@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from incenta.api.schema import description
 from marketplace import profiles
 from tests import emptying
+from tests.api.codes import codes_of
 from tests.cast import Caller, caller, merchant
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +42,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 OPERATIONS = {}
-_description = schemathesis.openapi.from_dict(json.loads(description()))
+DESCRIBED = json.loads(description())
+_description = schemathesis.openapi.from_dict(DESCRIBED)
 _description.app = WSGIHandler()
 for _found in _description.get_all_operations():
     OPERATIONS[_found.ok().label] = _found.ok()
@@ -145,6 +147,9 @@ def test_whatever_is_sent_is_answered_as_described(label, world):
             response = case.call(headers={"x-api-key": himal.secret})
             transaction.set_rollback(True)
         case.validate_response(response, checks=CHECKS)
+        if response.status_code >= 400 and response.status_code not in (404, 405):
+            told = codes_of(DESCRIBED, operation.definition.raw, response.status_code)
+            assert response.json()["code"] in told, f"{label}: {response.json()}"
         assert re.fullmatch(r"req_[0-9a-z]{26}", response.headers["x-request-id"][0])
 
     send()

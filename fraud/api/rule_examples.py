@@ -247,12 +247,13 @@ OPERATIONS = {
         path={"backtest_id": BACKTEST_ID},
         codes={404: ("backtest_not_found",)},
     ),
-    ("FraudSettings", "get"): Operation("The app's settings of fraud", answer=SETTINGS),
+    ("FraudSettings", "get"): Operation("The app's settings of fraud", answer=SETTINGS, id="getFraudSettings"),
     ("FraudSettings", "patch"): Operation(
         "Change the settings of fraud",
         answer=SETTINGS,
         body={"watchAt": 30},
         codes={409: ("second_person_needed",)},
         description="An API key turns `twoPerson` on, and cannot turn it off.",
+        id="updateFraudSettings",
     ),
 }

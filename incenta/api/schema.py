@@ -16,22 +16,14 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from rest_framework import serializers
 
-from incenta.api import lists
-from incenta.api.examples import Face, Free, Nullable, Operation, Sometimes, example_of, schema_of
+from incenta.api import lists, parameters
+from incenta.api.examples import Face, Nullable, Operation, Sometimes, example_of, schema_of
 from incenta.api.json import dumps
+from incenta.api.refusals import ERROR, OF_PUBLIC, OF_READING, OF_WRITING, REFUSALS
 from incenta.api.views import ApiView
 from incenta.events.catalogue import EVENT_TYPES, EventType
 from incenta.serializers import Serializer, camel
 
-ERROR = Face(
-    "Error",
-    {
-        "error": "Referral code not found",
-        "code": "referral_not_found",
-        "details": Free({}),
-        "requestId": "req_01m831b2qts05fen4vdq67f4qp",
-    },
-)
 PAGINATION = Face(
     "Pagination",
     {
@@ -42,21 +34,24 @@ PAGINATION = Face(
         "nextCursor": Nullable("WyJyZWZfMDFtODMxYjJxdHMwNWZlbjR2ZHE2N2Y0cXAiXQ"),
     },
 )
-REFUSALS = {
-    400: ("BadRequest", "The input is not valid, or the present state does not allow it. `details` names the fields."),
-    401: ("Unauthorized", "There is no API key, or it is not valid."),
-    403: ("Forbidden", "The app is suspended, or the key's scope does not reach this."),
-    404: ("NotFound", "There is no such thing in this app."),
-    409: ("Conflict", "The present state refuses it; `code` says why."),
-    413: ("BodyTooLarge", "The body is over 1 MiB."),
-    415: ("UnsupportedMediaType", "The body is not JSON."),
-    422: ("IdempotencyKeyReused", "The `Idempotency-Key` was used for a different request."),
-    429: ("TooManyRequests", "A limit is reached. `Retry-After` tells when to come again, in seconds."),
-    500: ("InternalError", "A fault of ours. Quote `requestId` when you report it."),
-    503: ("Unavailable", "Try again after `Retry-After` seconds."),
+TAGS = {
+    "campaigns": "What is rewarded, how much, for whom and until when.",
+    "referrals": "Codes, and the links that are shared.",
+    "clicks": "Who came by a link.",
+    "conversions": "Friends who did what a campaign rewards, and taking that back.",
+    "rewards": "What was earned: held, claimed, approved, paid, redeemed.",
+    "stats": "Figures of a campaign and of the app.",
+    "users": "One person: figures, rewards, all that is held of him, and his erasure.",
+    "incentives": "Points: actions, events, balances, levels, badges, milestones, boards, the catalog.",
+    "marketplace": "Businesses, their listings, and redeeming there.",
+    "fraud": "What speaks against somebody, and what is decided about it.",
+    "webhooks": "Endpoints, deliveries, and what arrives there.",
+    "events": "The feed of all that happened.",
+    "test-clock": "A sandbox's time.",
+    "description": "This description.",
 }
-OF_READING = (400, 401, 403, 404, 429, 500, 503)
-OF_WRITING = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
+"""In the order in which they are told. What has none here is named by the beginning of its address."""
+RENAMED_TAGS = {"incentives/marketplace": "marketplace", "openapi.json": "description"}
 VERBS = {"get": "get", "post": "create", "patch": "update", "put": "replace", "delete": "delete"}
 
 
@@ -119,7 +114,9 @@ class AutoSchema(SpectacularAutoSchema):
 
     # -- names -------------------------------------------------------------------------------------------------------
     def get_tags(self) -> list[str]:
-        return [next(part for part in self.path.split("/")[2:] if part)]
+        rest = self.path.split("/", 2)[2]
+        renamed = (tag for start, tag in RENAMED_TAGS.items() if f"{rest}/".startswith(f"{start}/"))
+        return [next(renamed, None) or rest.split("/")[0]]
 
     def get_operation_id(self) -> str:
         """``createReferral``, ``listReferrals``, ``claimReward``: the verb of the method, or of the address."""
@@ -147,6 +144,8 @@ class AutoSchema(SpectacularAutoSchema):
             if camel(name) == "userId":
                 schema["maxLength"] = 255
             parameter = {"name": camel(name), "in": "path", "required": True, "schema": schema}
+            if description := parameters.IN_PATH.get(camel(name)):
+                parameter["description"] = description
             if camel(name) in known.path:
                 parameter["example"] = known.path[camel(name)]
             found.append(parameter)
@@ -156,8 +155,11 @@ class AutoSchema(SpectacularAutoSchema):
         found = []
         if self.method == "GET" and isinstance(self.view, lists.ListView):
             for name, given in self.view.filterset_class.base_filters.items() if self.view.filterset_class else ():
-                found.append({"name": name, "in": "query", "schema": _schema_of_filter(given)})
-            found += _PAGES
+                parameter = {"name": name, "in": "query", "schema": _schema_of_filter(given)}
+                if description := known.filters.get(name) or parameters.IN_QUERY.get(name):
+                    parameter["description"] = description
+                found.append(parameter)
+            found += parameters.PAGES
         for name, (description, example) in known.query.items():
             schema = schema_of(example, self.components)
             parameter = {"name": name, "in": "query", "description": description, "schema": schema}
@@ -220,19 +222,28 @@ class AutoSchema(SpectacularAutoSchema):
             shape = known.answer
             if known.item is not None:
                 shape = {self.view.plural: [known.item], "pagination": PAGINATION, **known.beside}
-            content: dict[str, Any] = {"schema": schema_of(shape, components)}
+            content: dict[str, Any] = {"schema": self._named(schema_of(shape, components))}
             if shape is not None:
                 content["example"] = example_of(shape)
             for status, description in {known.status: known.summary or "Done.", **known.also}.items():
                 found[str(status)] = {"description": description, "content": {"application/json": content}}
-        refusals = (429, 500, 503) if self.view.public else OF_READING if self.method == "GET" else OF_WRITING
-        for status in refusals:
-            name, description = REFUSALS[status]
-            found[str(status)] = {"$ref": f"#/components/responses/{name}"}
-            if status in known.codes:
-                told = ", ".join(f"`{code}`" for code in known.codes[status])
-                found[str(status)] |= {"description": f"{description} Codes: {told}."}
+        for status in OF_PUBLIC if self.view.public else OF_READING if self.method == "GET" else OF_WRITING:
+            codes = known.codes.get(status, ())
+            if status == 404 and not codes and "{" not in self.path:
+                continue
+            found[str(status)] = {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
+            if codes:
+                told = ", ".join(f"`{code}`" for code in codes)
+                found[str(status)] |= {"description": f"{REFUSALS[status].text} Codes: {told}."}
         return found
+
+    def _named(self, schema: dict) -> dict:
+        """An answer that is no noun of its own, under the name of its operation: generated clients show the name."""
+        if "properties" not in schema:
+            return schema
+        name = self.operation_id[0].upper() + self.operation_id[1:] + "Response"
+        self.components[name] = schema
+        return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _singular(word: str) -> str:
@@ -253,27 +264,6 @@ def _schema_of_filter(given: django_filters.Filter) -> dict:
     return {"type": "string", "minLength": 1, "maxLength": given.extra.get("max_length", 255)}
 
 
-_PAGES = [{"$ref": f"#/components/parameters/{name}"} for name in ("Page", "Limit", "Cursor")]
-_PARAMETERS = {
-    "Page": {
-        "name": "page", "in": "query", "description": "Which page, from 1.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": lists.LARGEST_PAGE, "default": 1},
-    },
-    "Limit": {
-        "name": "limit", "in": "query", "description": "Items on a page.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": lists.LARGEST_LIMIT, "default": lists.LIMIT},
-    },
-    "Cursor": {
-        "name": "cursor", "in": "query", "schema": {"type": "string"},
-        "description": "`pagination.nextCursor` of the answer before, or empty to begin: serves long lists to their end, "
-        "counts nothing, and cannot be combined with `page`.",
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key", "in": "header", "example": "order-4711-conversion",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-        "description": "The same key with the same request gets the first answer again, and nothing is done twice.",
-    },
-}  # fmt: skip
 _LIMITS = {
     "RateLimit-Limit": "Calls that this key may make in a minute.",
     "RateLimit-Remaining": "How many of them are left.",
@@ -300,12 +290,13 @@ class Generator(SchemaGenerator):
         }
         headers["X-Request-Id"] = {"schema": {"type": "string"}, "description": "Names this call in logs."}
         responses = {}
-        for status, (name, description) in REFUSALS.items():
-            content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-            responses[name] = {"description": description, "content": content, "headers": _references(headers)}
+        for status, refusal in REFUSALS.items():
+            content = {"schema": {"$ref": "#/components/schemas/Error"}, "example": refusal.example}
+            told = {"description": refusal.description, "content": {"application/json": content}}
+            responses[refusal.name] = told | {"headers": _references(headers)}
             if status in (429, 503):
                 retry = {"schema": {"type": "integer"}, "description": "Seconds."}
-                responses[name]["headers"] = responses[name]["headers"] | {"Retry-After": retry}
+                responses[refusal.name]["headers"] |= {"Retry-After": retry}
         for operations in found["paths"].values():
             for operation in operations.values():
                 for answer in operation["responses"].values():
@@ -315,7 +306,7 @@ class Generator(SchemaGenerator):
         components["schemas"] = dict(sorted((components.get("schemas", {}) | faces).items()))
         components |= {
             "responses": responses,
-            "parameters": _PARAMETERS,
+            "parameters": parameters.SHARED,
             "headers": headers,
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -342,6 +333,7 @@ class Generator(SchemaGenerator):
         found["info"]["description"] = DESCRIPTION
         found["security"] = [{"apiKey": []}, {"bearer": []}]
         found["servers"] = [{"url": settings.BASE_URL}]
+        found["tags"] = [{"name": name, "description": told} for name, told in TAGS.items()]
         found["webhooks"] = {kind.name: _webhook(kind) for kind in EVENT_TYPES.values()}
         return found
 
@@ -358,7 +350,11 @@ def _webhook(kind: EventType) -> dict:
             "operationId": camel(f"on_{kind.name.lower()}"),
             "tags": ["webhooks"],
             "summary": kind.description,
-            "requestBody": {"content": {"application/json": {"schema": schema, "example": kind.body_example}}},
+            "parameters": parameters.DELIVERED,
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": schema, "example": kind.body_example}},
+            },
             "responses": {"2XX": {"description": "Received. Anything else is sent again later."}},
         }
     }

@@ -97,7 +97,7 @@ OPERATIONS = {
         _ADJUSTMENT | {"entries": [ENTRY]},
         status=201,
         body={"userId": "user_123", "coins": 10, "reason": "A gift for waiting"},
-        codes={409: ("insufficient_balance",)},
+        codes={409: ("insufficient_balance", "balance_too_large")},
         id="createAdjustment",
     ),
     ("UserSettings", "get"): Operation("Where a user stands", USER | _STANDING, path=USER, id="getIncentiveUser"),

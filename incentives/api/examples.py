@@ -108,6 +108,8 @@ BOARD = {
     "at": ("A day in the period, such as 2026-11-23; without it, the present one.", "2026-11-23"),
 }
 
+NO_ITEM = {404: ("item_not_found",)}
+
 OPERATIONS = (
     {
         ("Actions", "get"): Operation("Actions, newest first", item=ACTION),
@@ -143,7 +145,11 @@ OPERATIONS = (
             also={200: "The idempotencyKey was used before: the first answer."},
             body=NEW_EVENT,
             description="Not rewarded is no error: it is recorded, nothing is awarded, and `notAwarded` says why.",
-            codes={404: ("action_not_found",), 400: ("action_inactive", "action_not_sendable")},
+            codes={
+                400: ("action_inactive", "action_not_sendable"),
+                404: ("action_not_found",),
+                409: ("balance_too_large",),
+            },
             id="recordIncentiveEvent",
         ),
         ("BulkEvents", "post"): Operation(
@@ -182,6 +188,7 @@ OPERATIONS = (
             Either(PLACE, {"rank": Nullable(1), "userId": "user_123", "xp": 0, "coins": 0}),
             body={"userId": "user_123", "xp": 500},
             description="Sets the score by an adjusting entry.",
+            codes={409: ("balance_too_large",)},
             id="setScore",
         ),
         ("Place", "get"): Operation(
@@ -205,17 +212,29 @@ OPERATIONS = (
             body={"name": "Mug", "coinCost": 20, "inventory": 5, "published": True},
             id="createCatalogItem",
         ),
-        ("CatalogItem", "get"): Operation("One item", ITEM, path={"itemId": ITEM_ID}, id="getCatalogItem"),
-        ("CatalogItem", "patch"): Operation(
-            "The changed item", ITEM, path={"itemId": ITEM_ID}, body={"coinCost": 25}, id="updateCatalogItem"
+        ("CatalogItem", "get"): Operation(
+            "One item", ITEM, path={"itemId": ITEM_ID}, codes=NO_ITEM, id="getCatalogItem"
         ),
-        ("CatalogItem", "delete"): Operation("Removes the item", path={"itemId": ITEM_ID}, id="deleteCatalogItem"),
+        ("CatalogItem", "patch"): Operation(
+            "The changed item",
+            ITEM,
+            path={"itemId": ITEM_ID},
+            body={"coinCost": 25},
+            codes=NO_ITEM,
+            id="updateCatalogItem",
+        ),
+        ("CatalogItem", "delete"): Operation(
+            "Removes the item", path={"itemId": ITEM_ID}, codes=NO_ITEM, id="deleteCatalogItem"
+        ),
         ("Redeem", "post"): Operation(
             "The redemption and its code",
             {"redemptionId": REDEMPTION_ID, **_REDEMPTION, "balances": {"xp": 250, "coins": 105, "tokens": 0}},
             status=201,
             body={"userId": "user_123", "itemId": ITEM_ID},
-            codes={404: ("item_not_found",), 409: ("insufficient_balance", "out_of_stock", "user_limit", "on_hold")},
+            codes={
+                404: ("item_not_found",),
+                409: ("insufficient_balance", "out_of_stock", "user_limit", "on_hold", "item_not_published"),
+            },
             id="redeemItem",
         ),
         ("Redemptions", "get"): Operation("Redemptions, newest first", item=REDEMPTION, id="listRedemptions"),
@@ -224,7 +243,7 @@ OPERATIONS = (
             REDEMPTION,
             path={"redemptionId": REDEMPTION_ID},
             body={"status": "FULFILLED"},
-            codes={409: ("redemption_cancelled", "redemption_on_hold")},
+            codes={404: ("redemption_not_found",), 409: ("redemption_cancelled", "redemption_on_hold")},
             description="Cancelling returns the points to the lots they came from, and the stock.",
             id="settleRedemption",
         ),

@@ -110,6 +110,7 @@ OPERATIONS = {
         status=201,
         also=PREVIEW,
         body={"level": 2, "name": "Silver", "xpThreshold": 100, "coins": 5},
+        codes={409: ("level_exists", "level_order")},
         id="createLevel",
     ),
     ("LevelDetail", "get"): Operation("One level", LEVEL, path=OF_LEVEL, codes=NO_LEVEL, id="getLevel"),
@@ -118,7 +119,7 @@ OPERATIONS = {
         _LEVEL | OLD_USERS,
         path=OF_LEVEL,
         body={"xpThreshold": 150, "preview": True},
-        codes=NO_LEVEL,
+        codes=NO_LEVEL | {409: ("level_order",)},
         id="updateLevel",
     ),
     ("LevelDetail", "delete"): Operation("Removes the level", path=OF_LEVEL, codes=NO_LEVEL, id="deleteLevel"),
@@ -129,6 +130,7 @@ OPERATIONS = {
         status=201,
         also=PREVIEW,
         body={"key": "newcomer", "name": "Newcomer", "criteria": {"actionKey": "signed_up", "count": 1}, "xp": 10},
+        codes={409: ("badge_exists",)},
         id="createBadge",
     ),
     ("BadgeDetail", "get"): Operation(
@@ -152,7 +154,7 @@ OPERATIONS = {
         also={200: "The user holds it already."},
         path=OF_BADGE,
         body={"userId": "user_123", "reason": "Helped another user"},
-        codes=NO_BADGE,
+        codes=NO_BADGE | {400: ("badge_inactive",), 409: ("balance_too_large",)},
         id="awardBadge",
     ),
     ("UserBadges", "get"): Operation(
@@ -180,6 +182,7 @@ OPERATIONS = {
         status=201,
         also=PREVIEW,
         body={"key": "first_100_xp", "metric": "xp", "threshold": 100, "coins": 10},
+        codes={409: ("milestone_exists",)},
         id="createMilestoneRule",
     ),
     ("MilestoneRule", "get"): Operation(

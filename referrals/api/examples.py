@@ -249,113 +249,121 @@ USER_STATS = Face(
     },
 )
 
-OPERATIONS = {
-    ("Campaigns", "get"): Operation("Campaigns, newest first", item=CAMPAIGN),
-    ("Campaigns", "post"): Operation("The campaign that was created", CAMPAIGN, status=201, body=NEW_CAMPAIGN),
-    ("CampaignDetail", "get"): Operation(
-        "One campaign", CAMPAIGN, path={"campaignId": CAMPAIGN_ID}, codes={404: ("campaign_not_found",)}
-    ),
-    ("CampaignDetail", "patch"): Operation(
-        "The campaign with its new rules",
-        CAMPAIGN,
-        path={"campaignId": CAMPAIGN_ID},
-        body={"rewardValue": 12, "status": "PAUSED"},
-        description="Every change of a rule makes a new numbered version; each reward names the one that computed it.",
-        codes={404: ("campaign_not_found",)},
-    ),
-    ("Referrals", "get"): Operation("Referral codes, newest first", item=REFERRAL),
-    ("Referrals", "post"): Operation(
-        "The referral code",
-        MADE_REFERRAL,
-        status=201,
-        also={200: "The code that this referrer has already: asking again changes nothing."},
-        body={"campaignId": CAMPAIGN_ID, "referrerId": "customer_42"},
-        description="A browser with a publishable key and its user's token sends `referrerId`, which is that user, and may leave out "
-        "`campaignId`: the newest campaign that runs is then meant. It is not told of a risk.",
-        codes={
-            400: ("campaign_not_active", "campaign_not_started", "campaign_ended"),
-            404: ("campaign_not_found",),
-            409: ("code_taken",),
-        },
-    ),
-    ("ReferralDetail", "get"): Operation(
-        "One referral by its code",
-        {"referral": REFERRAL},
-        path={"code": "7F2KQ9MX"},
-        codes={404: ("referral_not_found",)},
-    ),
-    ("FlagReferral", "post"): Operation(
-        "Flag a code by hand",
-        {
-            "success": True,
-            "flag": FLAG,
-            "referralId": REFERRAL_ID,
-            "referralCode": "7F2KQ9MX",
-            "status": "FLAGGED",
-            "effects": [EFFECT],
-        },
-        status=201,
-        also={200: "It was flagged by hand before."},
-        path={"code": "7F2KQ9MX"},
-        body={"reason": "Posted on a coupon site."},
-        codes={404: ("referral_not_found",)},
-        description="What the code earned and is not paid yet is held, and what comes on it from now on, until the case is decided.",
-        id="flagReferral",
-    ),
-    ("Clicks", "post"): Operation(
-        "The click that was recorded",
-        {
-            "success": True,
-            "clickId": "click_01m831b2qts05fen4vdq67f4qw",
-            "referralCode": "7F2KQ9MX",
-            "clickedAt": AT,
-        },
-        body={
-            "referralCode": "7F2KQ9MX",
-            "context": {"ip": "203.0.113.7", "userAgent": "Mozilla/5.0", "country": "NP"},
-        },
-        codes={404: ("referral_not_found",)},
-        id="recordClick",
-    ),
-    ("Conversions", "get"): Operation("Conversions, newest first", item=CONVERSION),
-    ("Conversions", "post"): Operation(
-        "The conversion that was recorded",
-        MADE_CONVERSION,
-        status=201,
-        also={200: "The same order sent again: the first answer."},
-        body={
-            "referralCode": "7F2KQ9MX",
-            "refereeId": "friend_7",
-            "amount": 49.99,
-            "externalId": "order_1001",
-            "metadata": {"source": "ecommerce_checkout"},
-        },
-        codes={
-            400: ("campaign_not_active", "campaign_not_started", "campaign_ended", "conversion_window_expired"),
-            404: ("referral_not_found",),
-            409: ("already_converted",),
-        },
-        id="recordConversion",
-    ),
-    ("ConversionDetail", "get"): Operation(
-        "One conversion with its decision trace",
-        CONVERSION_IN_FULL,
-        path={"conversionId": CONVERSION_ID},
-        codes={404: ("conversion_not_found",)},
-    ),
-    ("ReverseConversion", "post"): Operation(
-        "What was taken back",
-        REVERSAL,
-        path={"conversionId": CONVERSION_ID},
-        body={"reason": "Order returned", "preview": False},
-        description="In full, or in proportion to `amount`. `preview` answers what would happen and changes nothing.",
-        codes={404: ("conversion_not_found",)},
-    ),
-    ("Stats", "get"): Operation(
-        "Figures of a campaign, or of the whole app",
-        STATS,
-        query={"campaignId": ("Only this campaign.", CAMPAIGN_ID)},
-        codes={404: ("campaign_not_found",)},
-    ),
-    ("UserStats", "get"): Operation("Figures of one user", USER_STATS, path={"userId": "customer_42"}),
-} | reward_examples.OPERATIONS | simulation_examples.OPERATIONS
+OPERATIONS = (
+    {
+        ("Campaigns", "get"): Operation("Campaigns, newest first", item=CAMPAIGN),
+        ("Campaigns", "post"): Operation("The campaign that was created", CAMPAIGN, status=201, body=NEW_CAMPAIGN),
+        ("CampaignDetail", "get"): Operation(
+            "One campaign", CAMPAIGN, path={"campaignId": CAMPAIGN_ID}, codes={404: ("campaign_not_found",)}
+        ),
+        ("CampaignDetail", "patch"): Operation(
+            "The campaign with its new rules",
+            CAMPAIGN,
+            path={"campaignId": CAMPAIGN_ID},
+            body={"rewardValue": 12, "status": "PAUSED"},
+            description="Every change of a rule makes a new numbered version; each reward names the one that computed it.",
+            codes={404: ("campaign_not_found",)},
+        ),
+        ("Referrals", "get"): Operation(
+            "Referral codes, newest first",
+            item=REFERRAL,
+            filters={"search": "Only codes that begin so, or that referral, referrer or friend, by the whole id."},
+        ),
+        ("Referrals", "post"): Operation(
+            "The referral code",
+            MADE_REFERRAL,
+            status=201,
+            also={200: "The code that this referrer has already: asking again changes nothing."},
+            body={"campaignId": CAMPAIGN_ID, "referrerId": "customer_42"},
+            description="A browser with a publishable key and its user's token sends `referrerId`, which is that user, and may leave out "
+            "`campaignId`: the newest campaign that runs is then meant. It is not told of a risk.",
+            codes={
+                400: ("campaign_not_active", "campaign_not_started", "campaign_ended"),
+                404: ("campaign_not_found",),
+                409: ("code_taken", "blocked_by_risk"),
+            },
+        ),
+        ("ReferralDetail", "get"): Operation(
+            "One referral by its code",
+            {"referral": REFERRAL},
+            path={"code": "7F2KQ9MX"},
+            codes={404: ("referral_not_found",)},
+        ),
+        ("FlagReferral", "post"): Operation(
+            "Flag a code by hand",
+            {
+                "success": True,
+                "flag": FLAG,
+                "referralId": REFERRAL_ID,
+                "referralCode": "7F2KQ9MX",
+                "status": "FLAGGED",
+                "effects": [EFFECT],
+            },
+            status=201,
+            also={200: "It was flagged by hand before."},
+            path={"code": "7F2KQ9MX"},
+            body={"reason": "Posted on a coupon site."},
+            codes={404: ("referral_not_found",)},
+            description="What the code earned and is not paid yet is held, and what comes on it from now on, until the case is decided.",
+            id="flagReferral",
+        ),
+        ("Clicks", "post"): Operation(
+            "The click that was recorded",
+            {
+                "success": True,
+                "clickId": "click_01m831b2qts05fen4vdq67f4qw",
+                "referralCode": "7F2KQ9MX",
+                "clickedAt": AT,
+            },
+            body={
+                "referralCode": "7F2KQ9MX",
+                "context": {"ip": "203.0.113.7", "userAgent": "Mozilla/5.0", "country": "NP"},
+            },
+            codes={404: ("referral_not_found",)},
+            id="recordClick",
+        ),
+        ("Conversions", "get"): Operation("Conversions, newest first", item=CONVERSION),
+        ("Conversions", "post"): Operation(
+            "The conversion that was recorded",
+            MADE_CONVERSION,
+            status=201,
+            also={200: "The same order sent again: the first answer."},
+            body={
+                "referralCode": "7F2KQ9MX",
+                "refereeId": "friend_7",
+                "amount": 49.99,
+                "externalId": "order_1001",
+                "metadata": {"source": "ecommerce_checkout"},
+            },
+            codes={
+                400: ("campaign_not_active", "campaign_not_started", "campaign_ended", "conversion_window_expired"),
+                404: ("referral_not_found",),
+                409: ("already_converted", "blocked_by_risk"),
+            },
+            id="recordConversion",
+        ),
+        ("ConversionDetail", "get"): Operation(
+            "One conversion with its decision trace",
+            CONVERSION_IN_FULL,
+            path={"conversionId": CONVERSION_ID},
+            codes={404: ("conversion_not_found",)},
+        ),
+        ("ReverseConversion", "post"): Operation(
+            "What was taken back",
+            REVERSAL,
+            path={"conversionId": CONVERSION_ID},
+            body={"reason": "Order returned", "preview": False},
+            description="In full, or in proportion to `amount`. `preview` answers what would happen and changes nothing.",
+            codes={404: ("conversion_not_found",)},
+        ),
+        ("Stats", "get"): Operation(
+            "Figures of a campaign, or of the whole app",
+            STATS,
+            query={"campaignId": ("Only this campaign.", CAMPAIGN_ID)},
+            codes={404: ("campaign_not_found",)},
+        ),
+        ("UserStats", "get"): Operation("Figures of one user", USER_STATS, path={"userId": "customer_42"}),
+    }
+    | reward_examples.OPERATIONS
+    | simulation_examples.OPERATIONS
+)

@@ -114,17 +114,45 @@ OPERATIONS = {
         },
         path=OF_REWARD,
         body={},
-        codes={404: ("reward_not_found",), 409: ("reward_not_claimable", "reward_on_hold")},
+        codes={404: ("reward_not_found",), 409: ("reward_not_claimable", "reward_on_hold", "code_taken")},
     ),
-    ("ApproveReward", "post"): Operation("The approved reward", DONE, path=OF_REWARD, body={}),
+    ("ApproveReward", "post"): Operation(
+        "The approved reward",
+        DONE,
+        path=OF_REWARD,
+        body={},
+        codes={
+            404: ("reward_not_found",),
+            409: ("reward_not_approvable", "reward_on_hold", "reward_cancelled", "reward_already_paid"),
+        },
+    ),
     ("CancelReward", "post"): Operation(
-        "The cancelled reward", DONE, path=OF_REWARD, body={"reason": "Order returned"}
+        "The cancelled reward",
+        DONE,
+        path=OF_REWARD,
+        body={"reason": "Order returned"},
+        codes={404: ("reward_not_found",), 409: ("reward_already_paid",)},
     ),
-    ("PayReward", "post"): Operation("The paid reward", DONE, path=OF_REWARD, body={"payoutReference": "payout_77"}),
+    ("PayReward", "post"): Operation(
+        "The paid reward",
+        DONE,
+        path=OF_REWARD,
+        body={"payoutReference": "payout_77"},
+        codes={
+            404: ("reward_not_found",),
+            409: ("reward_not_payable", "reward_on_hold", "reward_cancelled", "code_expired", "already_paid"),
+        },
+    ),
     ("HoldReward", "post"): Operation(
-        "The reward, held by hand", DONE, path=OF_REWARD, body={"reason": "The customer asked for it"}
+        "The reward, held by hand",
+        DONE,
+        path=OF_REWARD,
+        body={"reason": "The customer asked for it"},
+        codes={404: ("reward_not_found",), 409: ("reward_already_paid", "reward_cancelled")},
     ),
-    ("ReleaseReward", "post"): Operation("The reward, no longer held by hand", DONE, path=OF_REWARD, body={}),
+    ("ReleaseReward", "post"): Operation(
+        "The reward, no longer held by hand", DONE, path=OF_REWARD, body={}, codes={404: ("reward_not_found",)}
+    ),
     ("ApproveRewards", "post"): Operation("The outcome for each id", EACH, body=IDS, id="approveRewards"),
     ("CancelRewards", "post"): Operation(
         "The outcome for each id", EACH, body=IDS | {"reason": "Campaign withdrawn"}, id="cancelRewards"
@@ -137,6 +165,7 @@ OPERATIONS = {
         Either(VALID, {"valid": False, "error": "Discount code not found.", "code": "NOPE"}),
         query={"code": ("The code as the user typed it.", "THANKS-7F2KQ9MX")},
         description="Consumes nothing. Guessing is limited.",
+        codes={429: ("too_many_unknown_codes",)},
         id="validateRewardCode",
     ),
     ("RedeemReward", "post"): Operation(
@@ -146,7 +175,8 @@ OPERATIONS = {
         description="`{rewardId, userId}`, or `{code, orderReference?}`.",
         codes={
             404: ("reward_not_found",),
-            409: ("already_redeemed", "reward_cancelled", "reward_not_claimed", "code_expired"),
+            409: ("already_redeemed", "reward_cancelled", "reward_not_claimed", "reward_on_hold", "code_expired"),
+            429: ("too_many_unknown_codes",),
         },
         id="redeemReward",
     ),

@@ -65,7 +65,7 @@ class Installation:
         self.key = ""
         self.supervisor: subprocess.Popen | None = None
 
-    def start(self) -> None:
+    def start(self, patience: float = PATIENCE) -> None:
         environment = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKELEVEL")
         } | {
@@ -84,7 +84,7 @@ class Installation:
         self.supervisor = subprocess.Popen(
             [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, stdout=self.log, stderr=self.log
         )
-        until(lambda: self.key_printed() or self.supervisor.poll() is not None, "the installation is up")
+        until(lambda: self.key_printed() or self.supervisor.poll() is not None, "the installation is up", patience)
         assert self.supervisor.poll() is None, self.words()
         self.key = self.key_printed()
 

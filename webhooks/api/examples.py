@@ -107,6 +107,7 @@ OPERATIONS = {
         },
         description="`filter` says what `data` must be for the endpoint to be told, by field: a value, a list of values, or "
         "`gte`, `gt`, `lte`, `lt`, `exists`. `apiVersion` pins the payload version.",
+        codes={409: ("too_many_webhooks",)},
     ),
     ("Endpoint", "get"): Operation("One endpoint", ENDPOINT, path=OF_ENDPOINT, codes=ABSENT),
     ("Endpoint", "patch"): Operation(
@@ -124,7 +125,7 @@ OPERATIONS = {
         path=OF_ENDPOINT,
         body={"overlapHours": 24},
         description="Both secrets sign until the present one expires.",
-        codes=ABSENT,
+        codes=ABSENT | {409: ("too_many_secrets",)},
         id="rotateWebhookSecret",
     ),
     ("PromoteSecret", "post"): Operation(
@@ -259,7 +260,7 @@ OPERATIONS = {
         status=201,
         also={200: "It had been waiting, and goes out now."},
         path=OF_DELIVERY,
-        codes={404: ("delivery_not_found",)},
+        codes={404: ("delivery_not_found",), 409: ("delivery_in_progress", "webhook_disabled")},
     ),
     ("EventTypes", "get"): Operation(
         "What an endpoint can be told",

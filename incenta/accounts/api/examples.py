@@ -40,6 +40,7 @@ OPERATIONS = {
             },
         ),
         description="Rows as they are stored, by noun, oldest first: what an access request asks for.",
+        codes={404: ("user_not_found",)},
         id="exportUser",
     ),
     ("Person", "delete"): Operation(
@@ -50,6 +51,7 @@ OPERATIONS = {
             "the books balance; personal details, addresses and webhook bodies that have arrived are deleted. Whoever comes back "
             "under the old id starts anew, but is no new customer again."
         ),
+        codes={404: ("user_not_found",)},
         id="eraseUser",
     ),
 }

@@ -1,0 +1,46 @@
+"""Clients generated from the description, against a product that runs: minutes of others' programs, so they are asked for by name
+(``make test-clients``)."""
+
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.installation import Installation
+
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    asked = [(config.invocation_params.dir / str(argument).split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(HERE) for path in asked) else True
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory) -> Iterator[Installation]:
+    """An installation of its own with all its processes, and a key to it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    installation = Installation(tmp_path_factory.mktemp("product"), port)
+    try:
+        installation.start(patience=300)
+        yield installation
+    finally:
+        installation.stop()
+
+
+@pytest.fixture(scope="session")
+def url(product) -> str:
+    return f"http://127.0.0.1:{product.port}"
+
+
+@pytest.fixture(scope="session")
+def description_file(url, tmp_path_factory) -> Path:
+    """The description as the product that runs hands it out."""
+    file = tmp_path_factory.mktemp("description") / "openapi.json"
+    with urllib.request.urlopen(f"{url}/v1/openapi.json", timeout=60) as answer:
+        file.write_bytes(answer.read())
+    return file

@@ -1,0 +1,108 @@
+"""A Python client that openapi-python-client generates: it comes out whole, and a programme runs through it."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "incenta_client"
+# ruff tidies what is generated, and stands beside the interpreter
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def generated(description_file, tmp_path_factory) -> Iterator[str]:
+    """What the generator said; the package can be imported."""
+    folder = tmp_path_factory.mktemp("python")
+    command = [Path(sys.executable).with_name("openapi-python-client"), "generate", "--path", description_file]
+    run = subprocess.run(
+        [*command, "--output-path", folder / PACKAGE, "--meta", "none"],
+        env=ENVIRONMENT, cwd=folder, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    sys.path.insert(0, str(folder))
+    try:
+        yield run.stdout + run.stderr
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def api(generated, url, product) -> Callable:
+    """``api("campaigns.create_campaign", …)`` calls an operation and answers what was parsed; the body may be plain."""
+    client = importlib.import_module(PACKAGE).AuthenticatedClient(
+        base_url=url, token=product.key, raise_on_unexpected_status=True, timeout=60
+    )
+
+    def call(name: str, *path: object, status: int = 200, body: dict | None = None, **more):
+        operation = importlib.import_module(f"{PACKAGE}.api.{name}")
+        if body is not None:
+            word = "".join(part.capitalize() for part in name.rpartition(".")[2].split("_"))
+            more["body"] = getattr(importlib.import_module(f"{PACKAGE}.models"), f"{word}Request").from_dict(body)
+        answer = operation.sync_detailed(*path, client=client, **more)
+        assert answer.status_code == status, (name, answer.status_code, answer.content)
+        return answer.parsed
+
+    return call
+
+
+def test_nothing_of_the_description_is_left_out(generated, description_file):
+    """The generator skips what it does not understand, and warns."""
+    assert "Warning" not in generated and "WARNING" not in generated, generated
+
+
+def test_every_module_can_be_imported(generated):
+    package = importlib.import_module(PACKAGE)
+    modules = sorted(Path(package.__file__).parent.rglob("*.py"))
+    for module in modules:
+        importlib.import_module(".".join([PACKAGE, *module.relative_to(modules[0].parent).with_suffix("").parts]))
+    assert len(modules) > 200
+
+
+def test_a_programme_runs_through_it(api):
+    rules = {"name": "Friends", "status": "ACTIVE", "rewardModel": "PERCENTAGE", "rewardValue": 10, "currency": "USD"}
+    campaign = api("campaigns.create_campaign", status=201, body=rules)
+    assert (campaign.name, campaign.reward_value, campaign.budget) == ("Friends", 10, None)
+    referrer = {"campaignId": campaign.id, "referrerId": "asha of python"}
+    code = api("referrals.create_referral", status=201, body=referrer).referral_code
+    assert api("referrals.create_referral", body=referrer).referral_code == code
+    assert api("clicks.record_click", body={"referralCode": code}).referral_code == code
+    order = {"referralCode": code, "refereeId": "bikram of python", "amount": 49.99, "externalId": "python-1"}
+    converted = api("conversions.record_conversion", status=201, body=order, idempotency_key="python-1")
+    assert (converted.reward_amount, converted.risk_score, converted.status.value) == (5, None, "COMPLETED")
+    again = api("conversions.record_conversion", status=201, body=order, idempotency_key="python-1")
+    assert again.conversion_id == converted.conversion_id
+    refused = api("conversions.record_conversion", status=409, body=order | {"externalId": "python-2"})
+    assert (refused.code, refused.details["conversionId"]) == ("already_converted", converted.conversion_id)
+    reward = api("rewards.get_reward", converted.reward_id)
+    assert (reward.amount, reward.currency, reward.status.value) == (5, "USD", "PENDING")
+    api("rewards.approve_reward", converted.reward_id, body={})
+    shown = api("campaigns.simulate_campaign", campaign.id, body={"rules": {"rewardValue": 20}})
+    assert (shown.draft.costs[0].amount, shown.winners.top[0].user_id) == (10, "asha of python")
+
+
+def test_points_run_through_it(api):
+    action = {"key": "python_signed_up", "name": "Signed up", "type": "STANDARD", "xp": 5, "coins": 20}
+    api("incentives.create_incentive_action", status=201, body=action)
+    event = {"userId": "asha of python", "actionKey": action["key"], "idempotencyKey": "python-1"}
+    recorded = api("incentives.record_incentive_event", status=201, body=event)
+    assert (recorded.awarded.coins, recorded.idempotent_replay, recorded.not_awarded) == (20, False, None)
+    assert api("incentives.record_incentive_event", body=event).idempotent_replay is True
+    item = api("incentives.create_catalog_item", status=201, body={"name": "Mug", "coinCost": 15, "published": True})
+    redeem = {"userId": "asha of python", "itemId": item.id}
+    assert api("incentives.redeem_item", status=201, body=redeem).balances.coins == 5
+    assert api("incentives.redeem_item", status=409, body=redeem).code == "insufficient_balance"
+    assert api("incentives.get_balance", "asha of python").coins == 5
+
+
+def test_lists_are_walked_to_their_end(api):
+    first = api("conversions.list_conversions", limit=1, cursor="")
+    second = api("conversions.list_conversions", limit=1, cursor=first.pagination.next_cursor)
+    assert first.conversions[0].id != second.conversions[0].id
+    assert api("campaigns.list_campaigns", page=1, limit=1).pagination.total_items >= 1

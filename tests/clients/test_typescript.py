@@ -1,0 +1,41 @@
+"""Types that openapi-typescript generates, and openapi-fetch with them: a programme compiles and runs."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.node, pytest.mark.npm]
+SOURCES = Path(__file__).with_name("typescript")
+
+
+def run(folder: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=240
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, description_file) -> Path:
+    """The sources beside the types that are generated now, with what they need installed."""
+    folder = tmp_path_factory.mktemp("typescript") / "project"
+    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("node_modules"))
+    installed = run(folder, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    if installed.returncode:
+        told = (installed.stdout + installed.stderr).strip()[-2000:]
+        if os.environ.get("CI", "").lower() not in {"1", "true", "yes"}:
+            pytest.skip("npm cannot install: " + told.splitlines()[0][:200])
+        pytest.fail(told, pytrace=False)
+    program = folder / "node_modules" / ".bin" / "openapi-typescript"
+    generated = run(folder, program, description_file, "--output", "schema.d.ts")
+    assert generated.returncode == 0, generated.stdout + generated.stderr
+    return folder
+
+
+def test_a_programme_compiles_and_runs(project, url, product):
+    compiled = run(project, project / "node_modules" / ".bin" / "tsc")
+    assert compiled.returncode == 0, compiled.stdout
+    ran = run(project, "node", "built/smoke.js", INCENTA_URL=url, INCENTA_KEY=product.key)
+    assert (ran.returncode, ran.stdout) == (0, "done\n"), ran.stdout + ran.stderr
