@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 JOBS ?= 2
 export PORT
 
-.PHONY: run test test-faults check bench install clean
+.PHONY: run test test-faults test-clients check bench install clean
 
 run: install .env
 	@exec $(PYTHON) manage.py up
@@ -14,9 +14,14 @@ run: install .env
 test: install
 	@$(PYTHON) -m pytest -n $(JOBS) -rsR $(ARGS)
 
-# Needs redis-server, rabbitmq-server and nodejs; what is missing is skipped, and said. See docs/faults.md.
+# Needs redis-server, rabbitmq-server and nodejs; what is missing is skipped, and said. See docs/faults.md. And production as
+# docs/operate.md has it: systemd's units, and a database that comes back to a moment.
 test-faults: install
-	@$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -rs tests/faults/webhooks $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -rs tests/faults/webhooks tests/faults/operations $(ARGS)
+
+# Clients generated from the description run a programme against a product. Needs nodejs and npm; what is missing is skipped, and said.
+test-clients: install
+	@$(PYTHON) -m pytest -rs tests/clients $(ARGS)
 
 check: install
 	@$(PYTHON) -m ruff check .
