@@ -8,7 +8,8 @@ under the old id is not a new customer again.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,7 @@ from .models import App, Tombstone
 
 FORMER_MEMBER = "former-member-"
 BATCH = 500
+"""Rows that an export or an erasure holds in memory at a time."""
 PERSONAL = frozenset(("metadata", "email", "username", "phone", "ip", "context", "referrerEmail", "referrerUsername"))
 """Keys of JSON whose values are of the person and of no sum."""
 
@@ -61,6 +63,15 @@ class Holding:
         if self.subject:
             asked |= Q(**{f"{self.subject}__in": [*subjects, user_id]})
         return self.model._base_manager.filter(asked, app=app)
+
+    def ids(self, app: App, user_id: str, subjects: Sequence[str] = ()) -> list:
+        """The primary keys of its rows, in their order."""
+        return list(self.of(app, user_id, subjects).order_by("pk").values_list("pk", flat=True))
+
+    def batches(self, app: App, ids: Sequence) -> Iterator[list[Model]]:
+        """These rows in their order, ``BATCH`` at a time: the whole of a long life fits no process."""
+        for start in range(0, len(ids), BATCH):
+            yield list(self.model._base_manager.filter(app=app, pk__in=ids[start : start + BATCH]).order_by("pk"))
 
 
 @dataclass
@@ -113,19 +124,40 @@ def tombstone_key(app: App, user_id: str) -> bytes:
     return hmac.digest(secret, user_id.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def export(app: App, user_id: str) -> dict[str, Any]:
-    """Everything held of a person: ``{"userId", "exportedAt", "data": {noun: [row, …]}}``, rows as they are stored, in the order of
-    their making. Raises ``NotFound`` ``user_not_found`` where nothing is held."""
-    data: dict[str, list[dict]] = {}
+def export(app: App, user_id: str) -> Iterator[str]:
+    """Everything held of a person, as the text of ``{"userId", "exportedAt", "data": {noun: [row, …]}}`` in pieces: rows as they are
+    stored, in the order of their making. However long somebody was here, only ids and one batch of rows are in memory at a time.
+
+    Raises ``NotFound`` ``user_not_found`` where nothing is held, before the first piece.
+    """
+    nouns: dict[str, list[tuple[Holding, list]]] = {}
     subjects: list[str] = []
     for holding in _holdings:
-        rows = list(holding.of(app, user_id, subjects).order_by("pk"))
-        subjects += _ids(holding, rows)
-        if rows and holding.is_told:
-            data.setdefault(holding.noun, []).extend(_told(holding, row) for row in rows)
-    if not data:
+        ids = holding.ids(app, user_id, subjects)
+        subjects += _subjects(ids)
+        if ids and holding.is_told:
+            nouns.setdefault(holding.noun, []).append((holding, ids))
+    if not nouns:
         raise _not_found()
-    return {"userId": user_id, "exportedAt": clock.iso(clock.now(app)), "data": data}
+    return _written(app, user_id, nouns)
+
+
+def _written(app: App, user_id: str, nouns: Mapping[str, list[tuple[Holding, list]]]) -> Iterator[str]:
+    head = {"userId": user_id, "exportedAt": clock.iso(clock.now(app))}
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "data": {'
+    for place, (noun, parts) in enumerate(nouns.items()):
+        yield f"{',' if place else ''}\n{json.dumps(noun)}: ["
+        rows = (
+            row for holding, ids in parts for some in holding.batches(app, ids) for row in _each_told(holding, some)
+        )
+        for number, row in enumerate(rows):
+            yield f"{',' if number else ''}\n  {json.dumps(row, ensure_ascii=False)}"
+        yield "]"
+    yield "\n}}\n"
+
+
+def _each_told(holding: Holding, rows: Iterable[Model]) -> Iterator[dict[str, Any]]:
+    return (_told(holding, row) for row in rows)
 
 
 def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
@@ -140,15 +172,15 @@ def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
             first(person)
         records: dict[str, int] = {}
         for holding in _holdings:
-            rows = list(holding.of(app, user_id, person.subjects).order_by("pk"))
-            person.subjects += _ids(holding, rows)
-            if not rows:
+            ids = holding.ids(app, user_id, person.subjects)
+            person.subjects += _subjects(ids)
+            if not ids:
                 continue
-            records[holding.noun] = records.get(holding.noun, 0) + len(rows)
+            records[holding.noun] = records.get(holding.noun, 0) + len(ids)
             if holding.is_deleted:
                 holding.of(app, user_id, person.subjects).delete()
             else:
-                _rename(holding, person, rows)
+                _rename(holding, person, ids)
         if not records:
             raise _not_found()
         for last in _lasts:
@@ -181,20 +213,22 @@ def joined(earlier: Any, later: Any) -> Any:
 
 
 # --- one table --------------------------------------------------------------------------------------------------------
-def _ids(holding: Holding, rows: Sequence[Model]) -> list[str]:
-    return [row.pk for row in rows if isinstance(row.pk, str)]
+def _subjects(ids: Sequence) -> list[str]:
+    """Those ids by which other tables may name what is his."""
+    return [id for id in ids if isinstance(id, str)]
 
 
-def _rename(holding: Holding, person: Person, rows: Sequence[Model]) -> None:
+def _rename(holding: Holding, person: Person, ids: Sequence) -> None:
     changes: dict[str, Any] = dict(holding.blanked)
     for column in holding.people:
         changes[column] = Case(When(**{column: person.user_id}, then=Value(person.name)), default=F(column))
     found = holding.of(person.app, person.user_id, person.subjects)
     if holding.named_in:
-        for row in rows:
-            for name in holding.named_in:
-                setattr(row, name, renamed(getattr(row, name), person))
-        holding.model._base_manager.bulk_update(rows, holding.named_in, batch_size=BATCH)
+        for rows in holding.batches(person.app, ids):
+            for row in rows:
+                for name in holding.named_in:
+                    setattr(row, name, renamed(getattr(row, name), person))
+            holding.model._base_manager.bulk_update(rows, holding.named_in)
     if changes:
         found.update(**changes)
 

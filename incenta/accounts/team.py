@@ -60,7 +60,8 @@ def invite(merchant: Merchant, email: str, role: str, *, by: Membership) -> Invi
 
 
 def renew(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitation:
-    """The same invitation with a new link and seven new days, not sent yet; links of earlier mails are worthless from then on.
+    """The same invitation with a new link and seven new days, not sent yet, from whoever sends it now; links of earlier mails are
+    worthless from then on.
 
     Raises ``NotFound``; ``Conflict`` ``too_many_mails`` and ``too_soon``.
     """
@@ -77,17 +78,18 @@ def renew(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitati
         invitation.nonce = secrets.token_urlsafe(16)
         invitation.mails += 1
         invitation.sent_at = timezone.now()
-        invitation.save(update_fields=["nonce", "mails", "sent_at"])
+        invitation.invited_by = by.user  # who sends it answers for it
+        invitation.save(update_fields=["nonce", "mails", "sent_at", "invited_by"])
         return invitation
 
 
 def revoke(merchant: Merchant, invitation_id: str, *, by: Membership) -> Invitation:
-    """Takes an invitation back. Raises ``NotFound`` for one that is no longer open."""
+    """Takes an invitation back. Raises ``NotFound`` for one that is no longer open; ``Forbidden`` ``owners_only``."""
     with transaction_joined():
         by = _alone(merchant, by)
         invitation = _open(merchant, invitation_id)
-        _close(invitation)
-        _note("invitation.revoked", by.user, merchant, invitation.pk, email=invitation.email)
+        _may_give(by, invitation.role)
+        _take_back(invitation, by.user)
         return invitation
 
 
@@ -123,7 +125,8 @@ def opened_by(token: str) -> Invitation:
     except (signing.BadSignature, ValueError, TypeError):
         raise NotFound("invitation_not_found", "This invitation is no longer good.") from None
     found = Invitation.objects.select_related("merchant", "invited_by").filter(pk=invitation_id).first()
-    if found is None or not secrets.compare_digest(found.nonce, nonce) or not found.is_good:
+    is_it = found is not None and secrets.compare_digest(found.nonce, nonce) and found.is_good
+    if not is_it or not _may_still_invite(found):
         raise NotFound("invitation_not_found", "This invitation is no longer good.")
     return found
 
@@ -175,6 +178,7 @@ def change_role(merchant: Merchant, member_id: str, role: str, *, by: Membership
         _note("member.changed", by.user, merchant, member.pk, email=member.user.email, before=member.role, after=role)
         member.role = role
         member.save(update_fields=["role"])
+        _end_invitations(merchant, member.user, by.user)
         return member
 
 
@@ -187,6 +191,7 @@ def remove(merchant: Merchant, member_id: str, *, by: Membership) -> Membership:
         _keep_an_owner(merchant, member)
         Membership.objects.filter(pk=member.pk).delete()
         _note("member.removed", by.user, merchant, member.pk, email=member.user.email, role=member.role)
+        _end_invitations(merchant, member.user, by.user)
         return member
 
 
@@ -229,6 +234,32 @@ def _open(merchant: Merchant, invitation_id: str) -> Invitation:
     if found is None:
         raise NotFound("invitation_not_found", "Invitation not found.")
     return found
+
+
+def _may_still_invite(invitation: Invitation) -> bool:
+    """Whether who sent it could send it now: nobody leaves a door open behind himself."""
+    team = invitation.merchant.memberships
+    sender = (
+        team.filter(user=invitation.invited_by_id, user__is_active=True).first() if invitation.invited_by_id else None
+    )
+    return (
+        sender is not None
+        and can(sender, "team.manage")
+        and (invitation.role != Role.OWNER or sender.role == Role.OWNER)
+    )
+
+
+def _end_invitations(merchant: Merchant, sender: User, by: User) -> None:
+    """Takes back what somebody sent who could not send it any more."""
+    waiting = merchant.invitations.filter(invited_by=sender, accepted_at=None, revoked_at=None)
+    for invitation in waiting.select_related("merchant").order_by("pk"):
+        if not _may_still_invite(invitation):
+            _take_back(invitation, by)
+
+
+def _take_back(invitation: Invitation, by: User) -> None:
+    _close(invitation)
+    _note("invitation.revoked", by, invitation.merchant, invitation.pk, email=invitation.email)
 
 
 def _close(invitation: Invitation) -> None:

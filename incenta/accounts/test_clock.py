@@ -25,8 +25,10 @@ LONGEST_MOVE = timedelta(days=3660)
 """Ten years at once, from where the clock stands or from now: what is further is a slip."""
 FURTHEST = timedelta(days=36525)
 """A century from now, in however many moves: dates are reckoned on from here, and none may leave the calendar."""
-MOST_STOPS = 500
-"""On the way the clock stops at each moment at which something is due; after so many it goes to the end at once."""
+MOST_STOPS = 60
+"""On the way the clock stops at each moment at which something is due; after so many it takes ``STRIDES`` equal strides to its end,
+and what is due within one happens at the end of it. A move is one request: no number of rows makes it an hour."""
+STRIDES = 20
 MOST_PASSES = 10
 Sweep = Callable[[App], int]
 Next = Callable[[App], datetime | None]
@@ -96,17 +98,23 @@ def _set(app: App, at: datetime, *, is_move: bool = False) -> App:
 
 
 def _walk(app_id: str, to: datetime) -> None:
-    """Goes to ``to`` by way of each moment at which something is due, so that each thing happens at its time and in its order."""
+    """Goes to ``to`` by way of the moments at which something is due, so that each thing happens at its time and in its order."""
     app = App.objects.get(pk=app_id)
     catch_up(app)
-    for _ in range(MOST_STOPS):
-        here = app.clock_frozen_at
-        dues = [due for room in _rooms if (due := room.next(app)) is not None]
-        ahead = [due for due in dues if here is not None and here < due < to]
-        if not ahead:
-            break
-        _move(app, min(ahead))
+    stops, least = 0, timedelta(0)
+    while (due := _next_due(app, to)) is not None:
+        stops += 1
+        if stops == MOST_STOPS:
+            least = (to - app.clock_frozen_at) / STRIDES
+        _move(app, min(max(due, app.clock_frozen_at + least), to))
     _move(app, to)
+
+
+def _next_due(app: App, to: datetime) -> datetime | None:
+    """When the next thing is due between where the clock stands and ``to``."""
+    here = app.clock_frozen_at
+    dues = [due for room in _rooms if (due := room.next(app)) is not None]
+    return min((due for due in dues if here is not None and here < due < to), default=None)
 
 
 def _move(app: App, to: datetime) -> None:

@@ -1,7 +1,10 @@
 """Views that somebody saves of a list: its filters and order, one click away as chips above it."""
 
+import functools
+import operator
 from urllib.parse import quote, quote_plus
 
+from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -45,9 +48,12 @@ def views_of(request: HttpRequest) -> list[dict]:
 
 
 def forget_named(person: Person) -> None:
-    """Views that look for somebody who is erased go with him."""
-    for spelling in {quote_plus(person.user_id), quote(person.user_id, safe="")}:
-        SavedView.objects.filter(app=person.app, query__contains=f"={spelling}").delete()
+    """Views that look for somebody who is erased go with him; those of whose name his is a part stay."""
+    spellings = {quote_plus(person.user_id), quote(person.user_id, safe="")}
+    might = functools.reduce(operator.or_, (Q(query__contains=f"={each}") for each in spellings))
+    views = SavedView.objects.filter(might, app=person.app).values_list("pk", "query")
+    named = [pk for pk, query in views if any(person.user_id in said for _, said in QueryDict(query).lists())]
+    SavedView.objects.filter(pk__in=named).delete()
 
 
 class _OfAList(Action):

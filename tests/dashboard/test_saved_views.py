@@ -80,8 +80,10 @@ def test_views_that_look_for_an_erased_person_are_erased(himal, owner, url):
     himal.code(himal.campaign(), "asha & co")
     save(owner, url, query="user=asha+%26+co")
     save(owner, url, name="Other", query="user=bikram")
+    save(owner, url, name="Longer", query="user=asha+%26+cobra")
+    save(owner, url, name="Beside", query="q=x&user=asha+%26+co")
     people.erase(himal.app, "asha & co")
-    assert [view.name for view in SavedView.objects.all()] == ["Other"]
+    assert sorted(view.name for view in SavedView.objects.all()) == ["Longer", "Other"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from incenta.accounts import app_settings, audit
+from incenta.accounts import app_settings, audit, people
 from incenta.accounts.models import AuditEntry, Role
+from incenta.database import sql
 from incenta.errors import Conflict
 from tests.cast import at_once
 from tests.dashboard.conftest import body, sign_in
@@ -147,6 +148,26 @@ def test_one_person_is_erased_after_the_id_is_typed_twice(himal, owner, url):
     line = AuditEntry.objects.get()
     assert line.type == "person.erased" and line.data["records"]
     assert "asha" not in str(line.data) and name not in str(line.data)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_an_erasure_that_collides_is_tried_again_and_then_refused_in_words(himal, owner, url, monkeypatch, state):
+    himal.code(himal.campaign(), "asha")
+    collisions = [True] * 10
+
+    def collide(person) -> None:
+        if collisions.pop():
+            sql.execute(f"DO $$ BEGIN RAISE EXCEPTION 'collided' USING ERRCODE = '{state}'; END $$")
+
+    monkeypatch.setattr(people, "_firsts", [*people._firsts, collide])
+    where, asked = url("people/data/erase/"), {"id": "asha", "confirm": "asha"}
+    refused = owner.post(where, asked)
+    assert refused.status_code == 409 and "Nothing is erased" in body(refused)
+    assert himal.app.referrals.filter(referrer_id="asha").exists() and kinds(himal.app) == []
+    collisions[:] = [False, True]
+    assert owner.post(where, asked).status_code == 200
+    assert not himal.app.referrals.filter(referrer_id="asha").exists() and kinds(himal.app) == ["person.erased"]
 
 
 @pytest.mark.parametrize("role", sorted(Role))

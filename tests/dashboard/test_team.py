@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from incenta.accounts import team
 from incenta.accounts.dashboard.team import WORDS
-from incenta.accounts.models import Invitation, Membership, Role, User
+from incenta.accounts.models import AuditEntry, Invitation, Membership, Role, User
 from incenta.accounts.permissions import PERMISSIONS
 from incenta.errors import Conflict, DomainError, Forbidden
 from tests.cast import at_once
@@ -190,6 +190,57 @@ def test_an_admin_makes_and_changes_no_owner(himal, owner, url):
     assert admin.post(url(f"team/{me.pk}/"), {"role": "OWNER", "sure": "yes"}).status_code == 403
     assert admin.post(url("team/"), {"email": BIKRAM, "role": "OWNER"}).status_code == 422
     assert (own(owner).role, own(admin).role) == (Role.OWNER, Role.ADMIN)
+
+
+def test_an_admin_takes_no_owners_invitation_back(himal, owner, url):
+    invited(owner, url, Role.OWNER)
+    admin = sign_in(himal.app.merchant, Role.ADMIN)
+    invitation = Invitation.objects.get()
+    Invitation.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    assert "Take back" not in body(admin.get(url("team/")))
+    for press in ("revoke", "send"):
+        assert admin.post(url(f"team/invitations/{invitation.pk}/{press}/")).status_code == 403
+    invitation.refresh_from_db()
+    assert invitation.is_good and invitation.mails == 1
+    assert owner.post(url(f"team/invitations/{invitation.pk}/revoke/")).status_code == 302
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "erased"])
+def test_an_invitation_ends_with_who_sent_it(himal, owner, url, how):
+    admin = sign_in(himal.app.merchant, Role.ADMIN)
+    where = invited(admin, url)
+    member = own(admin)
+    if how == "removed":
+        owner.post(url(f"team/{member.pk}/remove/"))
+    elif how == "demoted":
+        owner.post(url(f"team/{member.pk}/"), {"role": "ANALYST"})
+    else:
+        admin.user.delete()
+    bikram = person()
+    assert bikram.post(where).status_code == 404 and not bikram.user.memberships.exists()
+    if how != "erased":
+        assert Invitation.objects.get().revoked_at and BIKRAM in str(AuditEntry.objects.latest("pk").data)
+        assert bikram.post(invited(owner, url)).status_code == 302  # free to be invited anew
+
+
+def test_an_owner_who_steps_down_takes_along_what_only_owners_give(himal, owner, url):
+    second = sign_in(himal.app.merchant, Role.ADMIN)
+    owner.post(url(f"team/{own(second).pk}/"), {"role": "OWNER"})
+    invited(second, url, Role.OWNER)
+    kept = invited(second, url, Role.ANALYST, "chandra@example.com")
+    owner.post(url(f"team/{own(second).pk}/"), {"role": "ADMIN"})
+    assert [each.email for each in Invitation.objects.filter(revoked_at=None)] == ["chandra@example.com"]
+    assert person("chandra@example.com").post(kept).status_code == 302
+
+
+def test_who_sends_an_invitation_again_answers_for_it(himal, owner, url):
+    admin = sign_in(himal.app.merchant, Role.ADMIN)
+    invited(admin, url)
+    Invitation.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    owner.post(url(f"team/invitations/{Invitation.objects.get().pk}/send/"))
+    owner.post(url(f"team/{own(admin).pk}/remove/"))
+    assert person().post(link()).status_code == 302
+    assert Membership.objects.get(user__email=BIKRAM).invited_by == owner.user
 
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.DEVELOPER])

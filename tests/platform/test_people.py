@@ -78,6 +78,20 @@ def test_all_that_is_held_is_told(himal, rival):
     assert rival.get("/users/nobody/export")["code"] == "user_not_found"
 
 
+def test_a_long_life_is_told_and_erased_a_few_rows_at_a_time(himal, monkeypatch):
+    code = himal.code(himal.campaign(firstTimeUserOnly=False), "asha", metadata={"note": "asha"})
+    for number in range(5):
+        assert himal.post("/clicks", {"referralCode": code, "refereeId": "asha"}).status == 200
+        assert himal.convert(code, f"friend {number}", 10 + number).status == 201
+    at_once_told = himal.get("/users/asha/export").json
+    monkeypatch.setattr(people, "BATCH", 2)
+    told = himal.get("/users/asha/export").json
+    assert told["data"] == at_once_told["data"]
+    assert [row["amountMinor"] for row in told["data"]["conversions"]] == [1000, 1100, 1200, 1300, 1400]
+    assert himal.delete("/users/asha").status == 200
+    assert rows_naming(himal.app, "asha") == []
+
+
 def test_erased_is_nowhere_named_and_no_sum_has_moved(himal, rival):
     names = one_of_everything(himal, "himal")
     theirs = one_of_everything(rival, "rival")

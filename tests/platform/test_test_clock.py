@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from incenta import clock
+from incenta.accounts import test_clock
 from incenta.accounts.models import App
 from tests.cast import at_once, caller
 
@@ -97,6 +98,22 @@ def test_on_the_way_each_thing_happens_at_its_time(sandbox):
     assert sandbox.get("/test-clock")["now"] == days_on(400)
     paid = sandbox.app.events.filter(type="REWARD_REDEEMED").order_by("id")
     assert [clock.iso(event.occurred_at) for event in paid] == [days_on(3), days_on(10)]
+
+
+def test_a_way_with_more_stops_than_one_request_makes_ends_in_strides(sandbox, monkeypatch):
+    monkeypatch.setattr(test_clock, "MOST_STOPS", 3)
+    monkeypatch.setattr(test_clock, "STRIDES", 2)
+    assert sandbox.post("/test-clock", {"frozenAt": START}).status == 200
+    for days in range(1, 11):
+        campaign = sandbox.campaign(fulfillmentType="COINS", rewardModel="FIXED", rewardValue=5, holdDays=days)
+        assert sandbox.convert(sandbox.code(campaign), f"friend {days}").status == 201
+    assert sandbox.post("/test-clock/advance", {"to": days_on(12)}).status == 200
+    assert sandbox.get("/test-clock")["now"] == days_on(12)
+    paid = sandbox.app.events.filter(type="REWARD_REDEEMED").order_by("id")
+    # two stops at what is due, then from day two on two strides of five days
+    assert [clock.iso(event.occurred_at) for event in paid] == [
+        days_on(day) for day in (1, 2, 7, 7, 7, 7, 7, 12, 12, 12)
+    ]
 
 
 def test_two_who_move_it_at_once_lose_nothing(sandbox):

@@ -1,5 +1,6 @@
 """``/v1/users/{userId}/export`` and ``DELETE /v1/users/{userId}``: one person's data, contract section 10."""
 
+from django.http import StreamingHttpResponse
 from rest_framework.response import Response
 
 from incenta.accounts import people
@@ -8,11 +9,11 @@ from incenta.api.views import ApiView
 
 
 class Export(ApiView):
-    """``GET``: all that is held of the person, by noun, as it is stored."""
+    """``GET``: all that is held of the person, by noun, as it is stored; sent as it is read."""
 
     def get(self, request, user_id):
         check_parameters(request, frozenset())
-        return Response(people.export(request.app, user_id))
+        return StreamingHttpResponse(people.export(request.app, user_id), content_type="application/json")
 
 
 class Person(ApiView):

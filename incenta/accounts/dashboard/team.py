@@ -136,6 +136,7 @@ class Team(ListPage):
         invitations = list(waiting.order_by("-created_at")[: team.MOST_A_DAY])
         for each in invitations:
             each.is_over = each.expires_at <= now
+            each.is_above = each.role == Role.OWNER and own.role != Role.OWNER
             each.may_resend = each.mails < team.MOST_MAILS
         return {
             "form": form or InvitationForm(by=own),
