@@ -15,7 +15,7 @@ CONTENTS = (
     ("Guides", ("referrals", "incentives", "marketplace", "webhooks", "fraud", "widgets", "people")),
 )
 LAST = "Running it"
-"""The group of every other document."""
+"""The group of every other document: those for whoever operates an installation first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,11 @@ def slugs() -> list[tuple[str, list[str]]]:
     there = {file.stem for file in FOLDER.glob("*.md")}
     named = {slug for _, group in CONTENTS for slug in group}
     groups = [(label, [slug for slug in group if slug in there]) for label, group in CONTENTS]
-    return [group for group in [*groups, (LAST, sorted(there - named))] if group[1]]
+    return [group for group in [*groups, (LAST, sorted(there - named, key=_for_operators))] if group[1]]
+
+
+def _for_operators(slug: str) -> tuple[bool, str]:
+    return not slug.startswith("operate"), slug
 
 
 def source(slug: str) -> str | None:
@@ -62,9 +66,12 @@ def entry(slug: str) -> Entry:
     return _entry(slug, (FOLDER / f"{slug}.md").stat().st_mtime_ns)
 
 
-def picture(name: str) -> Path | None:
-    """The file of a picture that documents show."""
-    return next((file for file in (FOLDER / "images").iterdir() if file.name == name), None)
+def attachment(folder: str, name: str) -> Path | None:
+    """A file in a folder beside the documents: a picture that they show, a file that they speak of."""
+    files = (FOLDER / folder).rglob("*")
+    return next(
+        (file for file in files if file.is_file() and file.relative_to(FOLDER / folder).as_posix() == name), None
+    )
 
 
 def _file(slug: str) -> Path | None:

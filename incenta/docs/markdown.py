@@ -35,6 +35,7 @@ LANGUAGES = {
     "go": ("Go", "go"),
     "json": ("JSON", "json"),
     "html": ("HTML", "html"),
+    "console": ("Console", "console"),
     "http": ("HTTP", "text"),
     "text": ("Text", "text"),
     "css": ("CSS", "css"),
@@ -154,9 +155,10 @@ def page_of(href: str) -> str:
     path, mark, anchor = href.partition("#")
     if not path or "://" in path or path.startswith(("/", "mailto:")):
         return href
-    if path.endswith(".md") and "/" not in path:
-        return f"/docs/{path.removesuffix('.md')}{mark}{anchor}"
-    return f"/docs/{path}{mark}{anchor}" if path.startswith("images/") else href
+    if path.startswith(".."):
+        return href
+    is_document = path.endswith(".md") and "/" not in path
+    return f"/docs/{path.removesuffix('.md') if is_document else path}{mark}{anchor}"
 
 
 def _link_to_itself(heading: Token, inline: Token) -> None:

@@ -1,5 +1,7 @@
 """``/docs``: guides, the reference, the console, and what machines read. Public, and cached where nobody is signed in."""
 
+import mimetypes
+
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -68,13 +70,15 @@ def markdown(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def picture(request: HttpRequest, name: str) -> HttpResponseBase:
-    """``GET /docs/images/{name}``"""
-    file = library.picture(name)
+def attachment(request: HttpRequest, folder: str, name: str) -> HttpResponseBase:
+    """``GET /docs/{folder}/{name}``: a picture, or a file to take along, shown as text."""
+    file = library.attachment(folder, name)
     if file is None:
-        raise Http404("picture_not_found")
-    response = FileResponse(file.open("rb"))
-    patch_cache_control(response, public=True, max_age=86_400)
+        raise Http404("file_not_found")
+    kind = mimetypes.guess_type(name)[0] or ""
+    kind = kind if kind.startswith("image/") else "text/plain; charset=utf-8"
+    response = FileResponse(file.open("rb"), content_type=kind)
+    patch_cache_control(response, public=True, max_age=FRESH_S)
     return response
 
 

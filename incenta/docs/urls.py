@@ -12,9 +12,9 @@ urlpatterns = [
     path("docs/reference", pages.overview, name="docs_reference"),
     path("docs/reference/events", pages.events, name="docs_events"),
     path("docs/reference/<slug:slug>", pages.resource, name="docs_resource"),
-    path("docs/images/<str:name>", pages.picture, name="docs_picture"),
     path("docs/<slug:slug>.md", pages.markdown, name="docs_markdown"),
     path("docs/<slug:slug>", pages.page, name="docs_page"),
+    path("docs/<slug:folder>/<path:name>", pages.attachment, name="docs_attachment"),
     path("docs/", RedirectView.as_view(pattern_name="docs", permanent=True)),
     path("llms.txt", pages.for_models, name="llms"),
 ]
