@@ -240,10 +240,10 @@ class Widget extends HTMLElement {
     for (let again = false; ; again = true) {
       if (SECRET.test(token)) throw new Trouble("secret_key_in_browser");
       const headers = { "x-api-key": key, ...(token && { "x-user-token": token }), ...(body && { "content-type": "application/json" }), ...(once && { "idempotency-key": once }) };
-      const answer = await fetch(base + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), credentials: "omit", signal: AbortSignal.any([this.#gone.signal, AbortSignal.timeout(PATIENCE)]) })
+      const answer = await fetch(base + path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), credentials: "same-origin", signal: AbortSignal.any([this.#gone.signal, AbortSignal.timeout(PATIENCE)]) })
         .catch(error => { throw new Trouble("offline", error.message); });
-      const said = await answer.json().catch(() => ({}));
-      if (answer.ok) return said;
+      const said = await answer.json().catch(() => null) ?? {};
+      if (answer.ok && answer.headers.get("content-type")?.includes("json")) return said;
       if (answer.status === 401 && !again && token) {
         token = await this.#token(true).catch(() => "");
         if (token || alone) continue;
@@ -472,7 +472,7 @@ class RedeemForm extends Market {
 class Redemptions extends Widget {
   kind = "redemptions";
   hearsRedeemed = true;
-  load() { return this.user().then(() => this.call(`/v1/incentives/marketplace/redemptions${this.query({ limit: this.limit })}`)); }
+  load() { return this.user().then(userId => this.call(`/v1/incentives/marketplace/redemptions${this.query({ userId, limit: this.limit })}`)); }
   draw({ redemptions }) {
     if (!redemptions.length) return null;
     return [make("ul", { role: "list" }, redemptions.map(each => {

@@ -183,7 +183,7 @@ OTHERWISE_NAMED = {
 }
 """Part of a route -> what its parameters are called in ``tests/everything.py``, where the route calls them otherwise."""
 
-WORDS = {"noun": "level"}
+WORDS = {"noun": "level", "state": "full", "call": "v1/incentives/leaderboard"}
 """Parameters that name nothing of anybody's -> a word that stands there."""
 
 OF_NOBODY = {"openapi.json", "webhooks/event-types"}
@@ -587,7 +587,7 @@ def test_short_links_belong_to_the_app_of_their_code(transactional_db, himal, ri
 
 
 WALKED = ("v1/", "api/v1/", "dashboard/", "r/", "staff/")
-OF_NO_TENANT = ("healthz", "readyz", "metrics", "accounts/", "theme/", "docs", "market", "hooks/test/")
+OF_NO_TENANT = ("healthz", "readyz", "metrics", "accounts/", "theme/", "docs", "market", "hooks/test/", "widgets.js")
 """Beginnings of addresses that show nothing of a tenant's: health, the figures of the whole, what allauth shows a person of
 themselves, and the market, where businesses show themselves to everybody; the test receiver takes what whoever knows its token
 posts, and shows nothing."""

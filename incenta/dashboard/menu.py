@@ -38,6 +38,7 @@ ENTRIES = (
     Entry("Engagement", "catalog", "Catalog", "gift"),
     Entry("Engagement", "redemptions", "Redemptions", "ticket-check"),
     Entry("Engagement", "incentive_settings", "Expiry and streaks", "hourglass"),
+    Entry("Engagement", "widgets", "Widgets", "blocks"),
     Entry("Marketplace", "marketplace", "Taking part", "handshake", hotkey="g m"),
     Entry("Marketplace", "marketplace_profile", "Business profile", "store"),
     Entry("Marketplace", "listings", "Listings", "tags"),
