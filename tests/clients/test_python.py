@@ -6,9 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+RUN = uuid4().hex[:8]
+"""So that it runs again against the same product."""
+ASHA = f"asha {RUN}"
 PACKAGE = "incenta_client"
 # ruff tidies what is generated, and stands beside the interpreter
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -69,36 +73,36 @@ def test_a_programme_runs_through_it(api):
     rules = {"name": "Friends", "status": "ACTIVE", "rewardModel": "PERCENTAGE", "rewardValue": 10, "currency": "USD"}
     campaign = api("campaigns.create_campaign", status=201, body=rules)
     assert (campaign.name, campaign.reward_value, campaign.budget) == ("Friends", 10, None)
-    referrer = {"campaignId": campaign.id, "referrerId": "asha of python"}
+    referrer = {"campaignId": campaign.id, "referrerId": ASHA}
     code = api("referrals.create_referral", status=201, body=referrer).referral_code
     assert api("referrals.create_referral", body=referrer).referral_code == code
     assert api("clicks.record_click", body={"referralCode": code}).referral_code == code
-    order = {"referralCode": code, "refereeId": "bikram of python", "amount": 49.99, "externalId": "python-1"}
-    converted = api("conversions.record_conversion", status=201, body=order, idempotency_key="python-1")
+    order = {"referralCode": code, "refereeId": f"bikram {RUN}", "amount": 49.99, "externalId": f"{RUN}-1"}
+    converted = api("conversions.record_conversion", status=201, body=order, idempotency_key=f"{RUN}-1")
     assert (converted.reward_amount, converted.risk_score, converted.status.value) == (5, None, "COMPLETED")
-    again = api("conversions.record_conversion", status=201, body=order, idempotency_key="python-1")
+    again = api("conversions.record_conversion", status=201, body=order, idempotency_key=f"{RUN}-1")
     assert again.conversion_id == converted.conversion_id
-    refused = api("conversions.record_conversion", status=409, body=order | {"externalId": "python-2"})
+    refused = api("conversions.record_conversion", status=409, body=order | {"externalId": f"{RUN}-2"})
     assert (refused.code, refused.details["conversionId"]) == ("already_converted", converted.conversion_id)
     reward = api("rewards.get_reward", converted.reward_id)
     assert (reward.amount, reward.currency, reward.status.value) == (5, "USD", "PENDING")
     api("rewards.approve_reward", converted.reward_id, body={})
     shown = api("campaigns.simulate_campaign", campaign.id, body={"rules": {"rewardValue": 20}})
-    assert (shown.draft.costs[0].amount, shown.winners.top[0].user_id) == (10, "asha of python")
+    assert (shown.draft.costs[0].amount, shown.winners.top[0].user_id) == (10, ASHA)
 
 
 def test_points_run_through_it(api):
-    action = {"key": "python_signed_up", "name": "Signed up", "type": "STANDARD", "xp": 5, "coins": 20}
+    action = {"key": f"signed_up_{RUN}", "name": "Signed up", "type": "STANDARD", "xp": 5, "coins": 20}
     api("incentives.create_incentive_action", status=201, body=action)
-    event = {"userId": "asha of python", "actionKey": action["key"], "idempotencyKey": "python-1"}
+    event = {"userId": ASHA, "actionKey": action["key"], "idempotencyKey": f"{RUN}-1"}
     recorded = api("incentives.record_incentive_event", status=201, body=event)
     assert (recorded.awarded.coins, recorded.idempotent_replay, recorded.not_awarded) == (20, False, None)
     assert api("incentives.record_incentive_event", body=event).idempotent_replay is True
     item = api("incentives.create_catalog_item", status=201, body={"name": "Mug", "coinCost": 15, "published": True})
-    redeem = {"userId": "asha of python", "itemId": item.id}
+    redeem = {"userId": ASHA, "itemId": item.id}
     assert api("incentives.redeem_item", status=201, body=redeem).balances.coins == 5
     assert api("incentives.redeem_item", status=409, body=redeem).code == "insufficient_balance"
-    assert api("incentives.get_balance", "asha of python").coins == 5
+    assert api("incentives.get_balance", ASHA).coins == 5
 
 
 def test_lists_are_walked_to_their_end(api):

@@ -2,6 +2,8 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
+const run = crypto.randomUUID().slice(0, 8); // so that it runs again against the same product
+const asha = `asha ${run}`;
 declare const process: { env: Record<string, string> };
 
 const client = createClient<paths>({
@@ -29,18 +31,18 @@ const budget: number | null = campaign.budget;
 same(budget, null, "no budget");
 
 const made = good(
-  await client.POST("/v1/referrals", { body: { campaignId: campaign.id, referrerId: "asha of typescript" } }),
+  await client.POST("/v1/referrals", { body: { campaignId: campaign.id, referrerId: asha } }),
 );
 const clicked = good(await client.POST("/v1/clicks", { body: { referralCode: made.referralCode } }));
 same(clicked.referralCode, made.referralCode, "the click");
 
-const order = { referralCode: made.referralCode, refereeId: "bikram of typescript", amount: 49.99, externalId: "ts-1" };
-const once = { params: { header: { "Idempotency-Key": "typescript-1" } } };
+const order = { referralCode: made.referralCode, refereeId: `bikram ${run}`, amount: 49.99, externalId: `${run}-1` };
+const once = { params: { header: { "Idempotency-Key": `${run}-1` } } };
 const converted = good(await client.POST("/v1/conversions", { ...once, body: order }));
 same(converted.rewardAmount, 5, "ten per cent of 49.99, rounded half up");
 const again = good(await client.POST("/v1/conversions", { ...once, body: order }));
 same(again.conversionId, converted.conversionId, "the same key");
-const refused = await client.POST("/v1/conversions", { body: { ...order, externalId: "ts-2" } });
+const refused = await client.POST("/v1/conversions", { body: { ...order, externalId: `${run}-2` } });
 same(refused.error?.code, "already_converted", "the same friend");
 
 if (converted.rewardId === null) throw new Error("No reward.");
@@ -59,16 +61,16 @@ same(shown.draft.costs[0]?.amount, 10, "twice as much");
 
 good(
   await client.POST("/v1/incentives/actions", {
-    body: { key: "ts_signed_up", name: "Signed up", type: "STANDARD", xp: 5, coins: 20 },
+    body: { key: `signed_up_${run}`, name: "Signed up", type: "STANDARD", xp: 5, coins: 20 },
   }),
 );
-const event = { userId: "asha of typescript", actionKey: "ts_signed_up", idempotencyKey: "typescript-1" };
+const event = { userId: asha, actionKey: `signed_up_${run}`, idempotencyKey: `${run}-1` };
 same(good(await client.POST("/v1/incentives/events", { body: event })).awarded.coins, 20, "the event");
 same(good(await client.POST("/v1/incentives/events", { body: event })).idempotentReplay, true, "the event again");
 const item = good(
   await client.POST("/v1/incentives/catalog", { body: { name: "Mug", coinCost: 15, published: true } }),
 );
-const redeem = { body: { userId: "asha of typescript", itemId: item.id } };
+const redeem = { body: { userId: asha, itemId: item.id } };
 same(good(await client.POST("/v1/incentives/redeem", redeem)).balances.coins, 5, "the redemption");
 const poor = await client.POST("/v1/incentives/redeem", redeem);
 same(poor.error?.code, "insufficient_balance", "no coins left");
