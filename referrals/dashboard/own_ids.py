@@ -15,7 +15,7 @@ def code(app: App) -> str | None:
 
 
 def conversion(app: App) -> str | None:
-    return app.conversions.order_by("-created_at", "-id").values_list("pk", flat=True).first()
+    return app.conversions.order_by("-converted_at", "-id").values_list("pk", flat=True).first()
 
 
 def reward(app: App) -> str | None:

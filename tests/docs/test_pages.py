@@ -14,6 +14,7 @@ from incenta.api.schema import description
 from incenta.docs import finding, library, markdown, own, reference
 from tests.dashboard.conftest import sign_in
 from tests.dashboard.test_controls import Page, accepts
+from tests.everything import one_of_everything
 from tests.test_isolation import api_calls
 
 FILES = sorted((Path(settings.BASE_DIR) / "docs").glob("*.md"))
@@ -160,6 +161,22 @@ def test_programs_of_each_language_are_filled():
         for values, expected in (({}, program), ({"CAMPAIGN": "camp_1"}, filled)):
             told = re.sub(r"<[^>]+>", "", blanks.fill(html, values))
             assert told.replace("&quot;", '"').replace("&#x27;", "'").replace("&#39;", "'") == expected, language
+
+
+@pytest.mark.django_db
+def test_every_own_id_is_found_in_one_statement(himal, rival, django_assert_num_queries):
+    names = one_of_everything(himal, "himal")
+    one_of_everything(rival, "rival")
+    for name, made in own.known().items():
+        with django_assert_num_queries(1):
+            value = made.find(himal.app)
+        assert value, f"Nothing is found for {name}."
+        assert value in names.values() or name in ("CAMPAIGN", "CODE", "CONVERSION", "REWARD"), (name, value)
+    owner = sign_in(himal.app.merchant)
+    for address in addresses():
+        answer = owner.get(f"{address.partition('?')[0]}?app={himal.app.pk}")
+        assert answer.status_code == 200, address
+        assert "no-store" in answer["Cache-Control"], address
 
 
 @pytest.mark.django_db
