@@ -22,11 +22,14 @@ from django.conf import settings
 QUEUES = ("incenta", "webhooks")
 """``webhooks`` is apart because its drains run for long: whoever waits there must not hold up the rest."""
 
+QUEUE_ARGUMENTS = {"x-queue-type": "quorum"} if settings.QUORUM_QUEUES else None
+"""Celery's workers see it, and set their prefetch count for themselves alone, as quorum queues want it."""
+
 app = Celery("incenta")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_default_queue="incenta",
-    task_queues=[Queue(name) for name in QUEUES],
+    task_queues=[Queue(name, queue_arguments=QUEUE_ARGUMENTS) for name in QUEUES],
     task_routes={
         # mails and the purge may take minutes, and would hold the drains up; a drain would hold the replays up
         "webhooks.health": {"queue": "incenta"},
@@ -46,6 +49,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_soft_shutdown_timeout=8,
     beat_schedule_filename=str(settings.DATA_DIR / "beat-schedule"),
+    # Where queues are quorum queues Celery makes 28 more for tasks with a countdown. We have none: let them be cheap ones.
+    broker_native_delayed_delivery_queue_type="classic",
 )
 if settings.CELERY_BROKER_URL.startswith("filesystem:"):
     app.conf.broker_url = "filesystem://localhost"  # kombu warns of a URL without a host

@@ -152,8 +152,26 @@ else:
     }
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
 DATABASES["default"].setdefault("OPTIONS", {})
+DATABASE_POOLED = flag("DATABASE_POOLED", default=False)
+"""Whether a pooler in transaction mode stands in front of the database: each transaction may then have another session."""
 # Django binds on the client and never prepares by default; prepared statements halve the database's share of a request.
-DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
+DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": None if DATABASE_POOLED else 2}
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_POOLED
+if env.str("DATABASE_REPLICA_URL", default=""):
+    DATABASES["replica"] = env.db("DATABASE_REPLICA_URL")
+    DATABASES["replica"] |= {
+        name: DATABASES["default"][name]
+        for name in ("CONN_MAX_AGE", "CONN_HEALTH_CHECKS", "DISABLE_SERVER_SIDE_CURSORS")
+    }
+    # one that is away must not keep its readers waiting: the primary serves them
+    DATABASES["replica"]["OPTIONS"] = (
+        {"connect_timeout": 2, "tcp_user_timeout": 5000}
+        | DATABASES["replica"].get("OPTIONS", {})
+        | {name: DATABASES["default"]["OPTIONS"][name] for name in ("server_side_binding", "prepare_threshold")}
+    )
+    DATABASE_ROUTERS = ["incenta.database.replica.Router"]
+if not env.str("DATABASE_URL", default="") and (DATABASE_POOLED or "replica" in DATABASES):
+    raise ImproperlyConfigured("DATABASE_POOLED and DATABASE_REPLICA_URL are for the database that DATABASE_URL names.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- cache and tasks ------------------------------------------------------------------------------------------------
@@ -163,6 +181,11 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
+QUORUM_QUEUES = flag("INCENTA_QUORUM_QUEUES", default=False)
+if QUORUM_QUEUES and not CELERY_BROKER_URL.startswith(("amqp:", "amqps:", "pyamqp:")):
+    raise ImproperlyConfigured(
+        "INCENTA_QUORUM_QUEUES needs RabbitMQ: CELERY_BROKER_URL must begin with amqp:// or amqps://."
+    )
 
 # --- people ---------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -222,7 +245,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 IDEMPOTENCY_KEEP_HOURS = 72
 BEHIND_PROXY = flag("INCENTA_BEHIND_PROXY", default=False)
 """Whether a proxy of ours stands in front: the last entry of X-Forwarded-For is then the caller's address."""
-REQUEST_LOG_KEEP_DAYS = 30
+REQUEST_LOG_KEEP_DAYS = env.int("INCENTA_REQUEST_LOG_DAYS", default=30)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 """With it as a bearer token ``/metrics`` answers; empty: only this machine is answered."""
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from celery.signals import worker_init, worker_shutting_down
-from django.db import connection
 
-from incenta.database import sql
+from incenta.database import places
 
 from .pump import Pump
 
@@ -51,16 +50,6 @@ def drain() -> int:
 
 @contextmanager
 def _place() -> Iterator[bool]:
-    """One of the places for a drain. A session's advisory lock: a process that dies gives its place back."""
-    for place in range(MOST_AT_ONCE):
-        if sql.row("SELECT pg_try_advisory_lock(%(lock)s::int, %(place)s::int)", {"lock": _LOCK, "place": place})[0]:
-            break
-    else:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        # the connection may have died meanwhile, and the lock with it
-        if connection.connection is not None and not connection.connection.closed:
-            sql.row("SELECT pg_advisory_unlock(%(lock)s::int, %(place)s::int)", {"lock": _LOCK, "place": place})
+    """One of the places for a drain. A process that dies gives its place back."""
+    with places.held(_LOCK, range(MOST_AT_ONCE)) as is_ours:
+        yield is_ours

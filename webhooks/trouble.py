@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from incenta.accounts.models import App, Membership
 from incenta.accounts.permissions import PERMISSIONS
-from incenta.database import sql
+from incenta.database import places, sql
 
 from . import queue
 from .models import WebhookEndpoint
@@ -129,13 +129,9 @@ def _mail(endpoint: WebhookEndpoint, level: int) -> None:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Whether no other worker is telling: a session's advisory lock, which goes with a process that dies."""
-    is_alone = sql.row("SELECT pg_try_advisory_lock(%(lock)s::int, 0)", {"lock": _LOCK})[0]
-    try:
+    """Whether no other worker is telling. One that dies makes room for the next."""
+    with places.held(_LOCK, [0]) as is_alone:
         yield is_alone
-    finally:
-        if is_alone and connection.connection is not None and not connection.connection.closed:
-            sql.row("SELECT pg_advisory_unlock(%(lock)s::int, 0)", {"lock": _LOCK})
 
 
 # -- for the dashboard -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from incenta import clock
 from incenta.api.views import ApiRequest, ApiView
+from incenta.database import replica
 from incenta.errors import InvalidInput
 
 LIMIT = 25
@@ -143,6 +144,8 @@ class ListView(ApiView):
     """Fields that together are unique and never null, all rising or all falling. Ids are in order of creation."""
     parameters: frozenset[str] | set[str] = frozenset()
     """Query parameters that ``get_queryset`` reads by itself."""
+    from_replica = True
+    """Whether a replica that knows all that was committed may answer instead of the primary."""
 
     def get_queryset(self) -> QuerySet:
         raise NotImplementedError
@@ -156,6 +159,8 @@ class ListView(ApiView):
         return [self.face(item) for item in items]
 
     def get(self, request: ApiRequest, *args, **kwargs) -> Response:
+        if self.from_replica:
+            return Response(replica.read(lambda: self.page_of(self.get_queryset())))
         return Response(self.page_of(self.get_queryset()))
 
     def page_of(self, queryset: QuerySet) -> dict:

@@ -12,6 +12,7 @@ from django_filters import FilterSet
 from django_htmx.http import push_url
 
 from incenta.clock import now
+from incenta.database import replica
 
 from .access import may
 from .exports import csv_response
@@ -92,8 +93,11 @@ class ListPage(AppPage):
         return {}
 
     def _all(self, found: QuerySet) -> Iterator:
-        for some in batches(found.iterator(chunk_size=500), 500):
-            yield from self.decorate(some)
+        where = replica.source()
+        for some in batches(found.using(where).iterator(chunk_size=500), 500):
+            with replica.reading(where):
+                decorated = self.decorate(some)
+            yield from decorated
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ from datetime import datetime
 from functools import partial
 
 import psycopg._queries
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+
+from incenta.database import replica
 
 # psycopg reads the placeholders of a statement anew each time where it is longer than this, for fear of programs that make up
 # endless long statements. Ours are few and constant, and the longest are the hottest: reading one takes a tenth of an event.
@@ -21,13 +23,13 @@ transaction_joined = partial(transaction.atomic, savepoint=False)
 
 
 def rows(statement: str, params: Mapping | None = None) -> list[tuple]:
-    with connection.cursor() as cursor:
+    with connections[replica.alias()].cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall()
 
 
 def row(statement: str, params: Mapping | None = None) -> tuple | None:
-    with connection.cursor() as cursor:
+    with connections[replica.alias()].cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchone()
 

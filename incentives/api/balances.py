@@ -40,6 +40,7 @@ class Balances(ListView):
     """Everybody's balances, in the order of their ids."""
 
     plural = "balances"
+    from_replica = False
     filterset_class = BalanceFilters
     order = ("user_id",)
 
@@ -64,6 +65,7 @@ class BalanceEntries(ListView):
     """Every entry of a user's, newest first, with cause, rule, lots and running balance; and the proof that they add up."""
 
     plural = "entries"
+    from_replica = False
     order = ("-seq",)
     parameters = frozenset({"asset", "asOf"})
 

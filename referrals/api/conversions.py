@@ -9,6 +9,7 @@ from incenta.accounts.models import App
 from incenta.api.fields import Context, Metadata, Moment, MoneyNumber, Text, Truth, UserId
 from incenta.api.lists import FilterSet, ListView, MomentFilter, TextFilter, check_parameters
 from incenta.api.views import ApiView
+from incenta.database import replica
 from incenta.errors import NotFound
 from incenta.serializers import Serializer
 from referrals import codes, converting, faces, reversing, stats, userstats
@@ -141,7 +142,7 @@ class ReverseConversion(ApiView):
 class Stats(ApiView):
     def get(self, request):
         check_parameters(request, {"campaignId"})
-        return Response(stats.stats(request.app, request.query_params.get("campaignId")))
+        return Response(replica.read(stats.stats, request.app, request.query_params.get("campaignId")))
 
 
 class UserStats(ApiView):
@@ -149,4 +150,4 @@ class UserStats(ApiView):
 
     def get(self, request, user_id):
         check_parameters(request, frozenset())
-        return Response(userstats.of_user(request.app, user_id))
+        return Response(replica.read(userstats.of_user, request.app, user_id))

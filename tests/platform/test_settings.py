@@ -48,6 +48,11 @@ def test_production_starts_with_what_it_must_be_told(tmp_path):
         ({"DEBUG": "perhaps"}, "DEBUG must be true or false"),
         ({"SECRET_KEY_FALLBACKS": "the-former-key"}, "INCENTA_FRAUD_SECRET is not set"),
         ({"LOG_FORMAT": "yaml"}, "LOG_FORMAT must be json or plain"),
+        ({"DATABASE_URL": "", "DATABASE_POOLED": "true"}, "are for the database that DATABASE_URL names"),
+        (
+            {"INCENTA_QUORUM_QUEUES": "true", "CELERY_BROKER_URL": "redis://host/0"},
+            "INCENTA_QUORUM_QUEUES needs RabbitMQ",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path, environment, complaint):
@@ -76,3 +81,22 @@ def test_reading_the_settings_starts_no_database(tmp_path):
     done = load(tmp_path, show="s.DATABASES['default']['ENGINE']", DATABASE_URL="")
     assert done.stdout.strip() == "incenta.database"
     assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_behind_a_pooler_nothing_is_left_in_a_session(tmp_path):
+    replica = {"DATABASE_REPLICA_URL": "postgresql://incenta@replica.example.com/incenta"}
+    show = (
+        "[(d['OPTIONS']['prepare_threshold'], d['DISABLE_SERVER_SIDE_CURSORS'], d['OPTIONS']['server_side_binding']) "
+        "for d in s.DATABASES.values()]"
+    )
+    alone, pooled = load(tmp_path, show), load(tmp_path, show, DATABASE_POOLED="true", **replica)
+    assert alone.stdout.strip() == "[(2, False, True)]", alone.stderr
+    assert pooled.stdout.strip() == "[(None, True, True), (None, True, True)]", pooled.stderr
+
+
+def test_queues_are_quorum_queues_where_it_is_asked(tmp_path):
+    show = "[q.queue_arguments for q in __import__('incenta.celery').celery.app.amqp.queues.values()]"
+    rabbitmq = {"CELERY_BROKER_URL": "amqp://guest@broker.example.com//"}
+    classic, quorum = load(tmp_path, show, **rabbitmq), load(tmp_path, show, **rabbitmq, INCENTA_QUORUM_QUEUES="true")
+    assert classic.stdout.strip() == "[None, None]", classic.stderr
+    assert quorum.stdout.strip() == str([{"x-queue-type": "quorum"}] * 2), quorum.stderr
