@@ -6,7 +6,7 @@ import django_filters
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,6 +20,7 @@ from incenta.dashboard.access import actor_of, actors, may
 from incenta.dashboard.api_form import ApiForm, Count
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
+from incenta.dashboard.searched import SearchedListPage
 from incenta.errors import DomainError
 
 ENDS = [("", "Never"), ("7", "After 7 days"), ("30", "After 30 days"), ("90", "After 90 days"), ("365", "After a year")]
@@ -27,7 +28,7 @@ MUTED_FOR = [(str(days), f"{days} days") for days in mutes.DAYS]
 
 
 class EntryFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(field_name="value", lookup_expr="icontains", label="Search", max_length=255)
+    q = django_filters.CharFilter(method="search", label="Search", max_length=255)
     side = django_filters.MultipleChoiceFilter(choices=ListEntry.Side.choices, widget=CheckboxSelectMultiple)
     kind = django_filters.ChoiceFilter(choices=ListEntry.Kind.choices, empty_label="All kinds")
 
@@ -35,13 +36,21 @@ class EntryFilter(django_filters.FilterSet):
         model = ListEntry
         fields: list[str] = []
 
+    def search(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """A whole value wherever it stands; else a part of one."""
+        return rows.filter(whole(value)) if rows.filter(whole(value)).exists() else rows.filter(value__icontains=value)
 
-class Lists(ListPage):
+
+def whole(value: str) -> Q:
+    """Entries of just this value; sides and kinds are named because the index begins with them."""
+    return Q(side__in=ListEntry.Side.values, kind__in=ListEntry.Kind.values, value=value)
+
+
+class Lists(SearchedListPage):
     section = "fraud_lists"
     permission = "fraud.read"
     template_name = "fraud/lists.html"
     filterset_class = EntryFilter
-    orders = {"value": ("value",), "created": ("created_at",), "ends": ("expires_at",)}
     export_name = "fraud-lists"
     columns = [
         ("id", lambda one: one.pk),
@@ -56,6 +65,9 @@ class Lists(ListPage):
 
     def rows(self) -> QuerySet:
         return self.request.app.fraud_list.filter(removed_at=None)
+
+    def is_indexed(self, name: str) -> bool:
+        return name == "q" and self.rows().filter(whole(self.request.GET.get("q", ""))).exists()
 
     def decorate(self, records: list) -> list:
         return decorated(self.request, records)

@@ -31,7 +31,7 @@ from .overview import page_of_subject
 from .pages import AppPage
 
 PER_PAGE = 50
-REACH = 20_000
+REACH = 5_000
 """Rows of one history that one page looks through at most."""
 MOST_EXPORTED = 100_000
 

@@ -8,8 +8,8 @@ from incenta import codes
 from incenta.accounts.models import App
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.code_upload import masked
-from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import Action as Button
+from incenta.dashboard.searched import SearchedListPage
 from incentives import redeeming
 from incentives.models import ItemRedemption
 from incentives.models.catalog import RedemptionStatus
@@ -41,11 +41,12 @@ class RedemptionFilter(django_filters.FilterSet):
         return rows.filter(Q(user_id=value) | Q(pk=value) | Q(code_key=codes.key_of(value)))
 
 
-class Redemptions(DeepListPage):
+class Redemptions(SearchedListPage):
     section = "redemptions"
     template_name = "incentives/redemptions.html"
     filterset_class = RedemptionFilter
-    order_field = "redeemed_at"
+    order_field = time_field = "redeemed_at"
+    indexed = ("q",)
     export_name = "redemptions"
     columns = [
         ("id", lambda one: one.pk),
@@ -63,6 +64,10 @@ class Redemptions(DeepListPage):
 
     def rows(self) -> QuerySet:
         return self.request.app.item_redemptions.select_related("item")
+
+    def is_indexed(self, name: str) -> bool:
+        waits = name == "status" and self.request.GET.getlist(name) == [RedemptionStatus.PENDING]
+        return waits or super().is_indexed(name)
 
     def decorate(self, records: list) -> list:
         for redemption in records:

@@ -10,8 +10,8 @@ from incenta.accounts.models import App
 from incenta.database import sql
 
 DAYS = 30
-MOST_EVENTS = 100_000
-"""Up to here the events are counted while the page waits (about 0.1 s); beyond, the page says since when it counted."""
+MOST_EVENTS = 10_000
+"""Up to here the events are counted while the page waits; beyond, the page says since when it counted."""
 
 _USED = """
 SELECT action_key, count(*), min(id) FROM (

@@ -107,6 +107,9 @@ class ItemRedemption(models.Model):
         indexes = [
             models.Index(fields=["app", "-redeemed_at", "-id"], name="item_redemption_newest"),
             models.Index(fields=["app", "user_id", "item"], name="item_redemption_of_user"),
+            models.Index(
+                fields=["app", "-redeemed_at", "-id"], name="item_redemption_waits", condition=Q(status="PENDING")
+            ),
         ]
 
     @property

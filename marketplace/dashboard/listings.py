@@ -1,5 +1,6 @@
 """What the business offers: a list, a page of each listing with its pool of codes, and the buttons beside them."""
 
+from collections import Counter
 from decimal import Decimal
 
 import django_filters
@@ -14,6 +15,7 @@ from incenta.dashboard.access import may
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action as Button
 from incenta.dashboard.pages import AppPage
+from incenta.database import sql
 from incentives.dashboard.rule_form import RuleForm, RuleFormPage
 from marketplace import listings, profiles
 from marketplace.models import CodeSource, Listing, ListingCode, ListingStock, Redemption, RedemptionStatus
@@ -79,7 +81,7 @@ class Listings(ListPage):
         ("percentOffNow", lambda one: one.percent_off),
         ("inventory", lambda one: one.face["inventory"]),
         ("codesLeft", lambda one: one.face["codesLeft"]),
-        ("redeemed", lambda one: one.redeemed),
+        ("redeemed", lambda one: one.redeemed_told.replace(",", "")),
         ("currency", lambda one: one.currency),
         ("coinRate", lambda one: words.plain(one.coin_rate)),
         ("tokenRate", lambda one: words.plain(one.token_rate)),
@@ -96,16 +98,34 @@ class Listings(ListPage):
         return {"may_edit": may(self.request, "marketplace.edit"), "business": profiles.of(self.request.app)}
 
 
+MOST_REDEEMED = 5_000
+"""The newest redemptions of a listing that are counted; beyond, the pages say that there are more."""
+
+_COUNTS = """
+SELECT l.id, counted.status, count(*) FROM unnest(%(listings)s::text[]) AS l(id) CROSS JOIN LATERAL (
+  SELECT r.status FROM marketplace_redemption r WHERE r.listing_id = l.id ORDER BY r.redeemed_at DESC, r.id DESC LIMIT %(most)s
+) counted GROUP BY l.id, counted.status
+"""
+
+
+def counts(listing_ids: list[str]) -> dict[str, Counter[str]]:
+    """How often each was redeemed, by state, among its newest ``MOST_REDEEMED``. One statement."""
+    found: dict[str, Counter[str]] = {listing: Counter() for listing in listing_ids}
+    for listing, status, count in sql.rows(_COUNTS, {"listings": listing_ids, "most": MOST_REDEEMED}):
+        found[listing][status] = count
+    return found
+
+
+def shown(count: int, is_all: bool) -> str:
+    """``1,234``, or ``1,234+`` where there are older ones that are not counted."""
+    return f"{count:,}" if is_all or not count else f"{count:,}+"
+
+
 def dressed(app: App, records: list[Listing]) -> list[Listing]:
     """Listings with what is left of them, how often they were redeemed and the promotion that runs, in four statements."""
     now = clock.now(app)
     ids = [listing.pk for listing in records]
-    redeemed = dict(
-        app.redemptions_here.filter(listing_id__in=ids)
-        .exclude(status=RedemptionStatus.CANCELLED)
-        .values_list("listing_id")
-        .annotate(n=Count("id"))
-    )
+    redeemed = counts(ids)
     off = {}
     running = app.promotions.filter(listing_id__in=ids, deleted_at=None, starts_at__lte=now, ends_at__gt=now)
     for promotion in running.order_by("percent_off"):
@@ -114,7 +134,11 @@ def dressed(app: App, records: list[Listing]) -> list[Listing]:
         listing.face = face
         listing.is_unlimited = face["inventory"] == listings.UNLIMITED
         listing.state = words.state(listing, face["inventory"], now)
-        listing.redeemed = redeemed.get(listing.pk, 0)
+        by_status = redeemed[listing.pk]
+        is_all = by_status.total() < MOST_REDEEMED
+        listing.by_status = [(label, shown(by_status[value], is_all)) for value, label in RedemptionStatus.choices]
+        count = by_status.total() - by_status[RedemptionStatus.CANCELLED]
+        listing.redeemed, listing.redeemed_told = count, shown(count, is_all)
         listing.percent_off = off.get(listing.pk, 0)
         listing.costs = words.paid(listing.coin_cost, listing.token_cost)
         listing.costs_now = words.paid(*words.reduced(listing, listing.percent_off))
@@ -130,13 +154,12 @@ class ListingPage(AppPage):
     def get(self, request: HttpRequest, listing_id: str) -> HttpResponse:
         app = request.app
         listing = dressed(app, [listings.get(app, listing_id)])[0]
-        by_status = dict(app.redemptions_here.filter(listing=listing).values_list("status").annotate(n=Count("id")))
         latest = app.redemptions_here.filter(listing=listing).order_by("-redeemed_at", "-pk")[:LATEST]
         context = {
             "listing": listing,
             "business": profiles.of(app),
             "may_edit": may(request, "marketplace.edit"),
-            "by_status": [(label, by_status.get(value, 0)) for value, label in RedemptionStatus.choices],
+            "by_status": listing.by_status,
             "latest": [said_briefly(redemption) for redemption in latest],
             "promotions": listing.promotions.filter(deleted_at=None, ends_at__gt=clock.now(app)).order_by("starts_at"),
             "price": words.price(listing, listing.percent_off),

@@ -10,8 +10,8 @@ from django.forms import CheckboxSelectMultiple
 from incenta import codes, money
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.code_upload import masked
-from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import Action as Button
+from incenta.dashboard.searched import SearchedListPage
 from marketplace import redemptions
 from marketplace.models import Redemption, RedemptionStatus
 
@@ -31,7 +31,9 @@ class RedemptionFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def search(self, rows: QuerySet, name: str, value: str) -> QuerySet:
-        return rows.filter(Q(pk=value) | Q(code_key=codes.key_of(value)) | Q(order_reference=value))
+        return rows.filter(
+            Q(pk=value) | Q(code_key=codes.key_of(value)) | (Q(order_reference=value) & ~Q(order_reference=""))
+        )
 
 
 class IssuedFilter(RedemptionFilter):
@@ -65,13 +67,14 @@ def shared_columns() -> list[tuple]:
     ]
 
 
-class Redemptions(DeepListPage):
+class Redemptions(SearchedListPage):
     """What our users redeemed, wherever. The other tab, ``RedemptionsHere``, is the business's."""
 
     section = "marketplace_redemptions"
     template_name = "marketplace/redemptions.html"
     filterset_class = IssuedFilter
-    order_field = "redeemed_at"
+    order_field = time_field = "redeemed_at"
+    indexed = ("q",)
     role = "issuer"
     export_name = "marketplace-redemptions-of-our-users"
     columns = [
@@ -84,6 +87,10 @@ class Redemptions(DeepListPage):
 
     def rows(self) -> QuerySet:
         return self.request.app.marketplace_redemptions.select_related("listing__business")
+
+    def is_indexed(self, name: str) -> bool:
+        waits = name == "status" and self.request.GET.getlist(name) == [RedemptionStatus.PENDING]
+        return waits or super().is_indexed(name)
 
     def decorate(self, records: list) -> list:
         for one in records:
@@ -108,6 +115,7 @@ class RedemptionsHere(Redemptions):
     """What was redeemed at our business, by whomever: the issuing app is named, its user is not."""
 
     filterset_class = RedemptionFilter
+    indexed = ("q", "listing")
     role = "business"
     export_name = "marketplace-redemptions-at-our-business"
     columns = [*shared_columns()[:1], ("issuer", lambda one: one.app.name), *shared_columns()[1:]]

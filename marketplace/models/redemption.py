@@ -66,6 +66,21 @@ class Redemption(models.Model):
             models.Index(fields=["app", "user_id", "listing"], name="marketplace_redemption_of_user"),
             models.Index(fields=["app", "code_key"], name="marketplace_code_issued"),
             models.Index(fields=["expires_at"], name="marketplace_redemption_due", condition=Q(status="PENDING")),
+            # the dashboard's lists: what waits, of a listing, of an order
+            models.Index(
+                fields=["app", "-redeemed_at", "-id"], name="marketplace_waits_issued", condition=Q(status="PENDING")
+            ),
+            models.Index(
+                fields=["business_app", "-redeemed_at", "-id"],
+                name="marketplace_waits_here",
+                condition=Q(status="PENDING"),
+            ),
+            models.Index(fields=["listing", "-redeemed_at", "-id"], include=["status"], name="marketplace_of_listing"),
+            models.Index(
+                fields=["business_app", "order_reference"],
+                name="marketplace_of_order",
+                condition=~Q(order_reference=""),
+            ),
         ]
 
     @property

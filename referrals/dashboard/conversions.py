@@ -16,8 +16,8 @@ from incenta import clock, codes, money
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.api_form import ApiForm
 from incenta.dashboard.days import from_and_to
-from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import AppPage
+from incenta.dashboard.searched import SearchedListPage
 from incenta.errors import DomainError, NotFound
 from referrals import reversing
 from referrals.api.conversions import ReverseInput, detail
@@ -77,11 +77,12 @@ class ConversionFilter(django_filters.FilterSet):
         return wanted
 
 
-class Conversions(DeepListPage):
+class Conversions(SearchedListPage):
     section = "conversions"
     template_name = "conversions/list.html"
     filterset_class = ConversionFilter
-    order_field = "converted_at"
+    order_field = time_field = "converted_at"
+    indexed = ("q", "status", "from", "to")
     export_name = "conversions"
     columns = [
         ("id", lambda one: one.pk),

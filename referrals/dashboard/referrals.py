@@ -10,8 +10,8 @@ from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.days import from_and_to
-from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import Action, AppPage
+from incenta.dashboard.searched import SearchedListPage
 from incenta.errors import NotFound
 from referrals import codes, faces, flagging, stats
 from referrals.api.referrals import ReferralFace
@@ -110,13 +110,14 @@ COLUMNS = [
 ]
 
 
-class Referrals(DeepListPage):
+class Referrals(SearchedListPage):
     """Every code of the app."""
 
     section = "referrals"
     template_name = "referrals/list.html"
     filterset_class = AppReferralFilter
     order_field = "created_at"
+    indexed = ("q", "flagged", "from", "to")
     export_name = "referrals"
     columns = [
         *COLUMNS,
@@ -128,6 +129,10 @@ class Referrals(DeepListPage):
 
     def rows(self) -> QuerySet:
         return self.request.app.referrals.defer("metadata", "reasons")
+
+    def is_indexed(self, name: str) -> bool:
+        is_flagged = name == "status" and self.request.GET.getlist(name) == [ReferralStatus.FLAGGED]
+        return is_flagged or super().is_indexed(name)
 
     def decorate(self, records: list) -> list:
         app = self.request.app
@@ -192,11 +197,12 @@ class FlagReferral(Action):
         return self.url("referral", referral_id)
 
 
-class CampaignReferrals(DeepListPage, CampaignPage):
+class CampaignReferrals(SearchedListPage, CampaignPage):
     template_name = "campaigns/referrals.html"
     tab = "referrals"
     filterset_class = ReferralFilter
     order_field = "created_at"
+    indexed = ("q", "from", "to")
     export_name = "referrals"
     columns = COLUMNS
 

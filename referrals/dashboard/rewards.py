@@ -7,7 +7,7 @@ from django.forms import CheckboxSelectMultiple
 from incenta import clock, codes, money
 from incenta.dashboard.access import may
 from incenta.dashboard.days import from_and_to
-from incenta.dashboard.lists import DeepListPage
+from incenta.dashboard.searched import SearchedListPage
 from referrals import reward_state
 from referrals.models import Reward
 from referrals.models.campaign import FulfillmentType
@@ -53,11 +53,12 @@ class RewardFilter(django_filters.FilterSet):
         return rows.filter(is_free | ~Q(status__in=reward_state.OPEN))
 
 
-class Rewards(DeepListPage):
+class Rewards(SearchedListPage):
     section = "rewards"
     template_name = "rewards/list.html"
     filterset_class = RewardFilter
     order_field = "created_at"
+    indexed = ("user", "status", "from", "to")
     export_name = "rewards"
     columns = [
         ("id", lambda one: one.pk),

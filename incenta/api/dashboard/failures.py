@@ -17,8 +17,8 @@ from .advice import advice
 from .calls import first_id
 
 RANGES = {"day": ("24 hours", 1), "week": ("7 days", 7), "month": ("30 days", 30)}
-LOOKED_AT = 10_000
-"""Failed calls that are grouped at most, the latest first."""
+LOOKED_AT = 2_000
+"""Failed calls that are grouped at most, the latest first: what fails now is among them."""
 SHOWN = 200
 
 # ids in a sentence are replaced, so that the same trouble with a hundred objects is one line
@@ -40,7 +40,7 @@ GROUP BY status, method, place, error_code, message ORDER BY count(*) DESC, max(
 
 
 class Failures(AppPage):
-    """``?range=day|week|month&status=4xx|5xx``, ``&export=csv``. One statement over at most 10,000 lines."""
+    """``?range=day|week|month&status=4xx|5xx``, ``&export=csv``. One statement over at most ``LOOKED_AT`` lines."""
 
     permission = "logs.read"
     section = "request_log"
