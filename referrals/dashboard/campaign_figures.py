@@ -4,15 +4,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-from django.db.models import Count, F, Sum
-
 from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.dashboard.overview import Number, Span
 from incenta.database import sql
 from referrals import stats
 from referrals.models import Campaign
-from referrals.models.reward import RewardStatus
 from referrals.models.stat import COUNTED
 
 from .sentences import amount
@@ -130,14 +127,50 @@ def _rate(known: Counted, span: Span | None, is_compared: bool) -> Figure:
 
 def _held(campaign: Campaign) -> Figure:
     """What is promised to people but held back now."""
-    app = campaign.app
-    open_rewards = app.rewards.filter(campaign=campaign, status__in=[RewardStatus.PENDING, RewardStatus.APPROVED])
-    waiting = open_rewards.on_hold(clock.now(app)).order_by().values("asset")
-    told = list(
-        waiting.annotate(minor=Sum(F("amount_minor") - F("reversed_minor")), rewards=Count("pk"))
-        .order_by("asset")
-        .values_list("asset", "minor", "rewards")
-    )
-    value = ", ".join(money.display(minor, asset) for asset, minor, _ in told) or money.display(0, campaign.asset)
-    count = sum(rewards for *_, rewards in told)
-    return Figure("On hold now", value, [f"{count:,} reward{'' if count == 1 else 's'}"] if count else [])
+    held = held_of(campaign.app, [campaign.pk])[campaign.pk]
+    return Figure("On hold now", told_held(held) or money.display(0, campaign.asset), [held.note] if held.count else [])
+
+
+_HELD = """
+SELECT c.id, r.asset, sum(r.worth)::bigint, count(*) FROM unnest(%(ids)s::text[]) c(id) CROSS JOIN LATERAL (
+  (SELECT asset, amount_minor - reversed_minor AS worth FROM referrals_reward
+   WHERE app_id = %(app)s AND campaign_id = c.id AND status IN ('PENDING', 'APPROVED') AND holds <> '{}'::varchar(12)[]
+   LIMIT %(most)s)
+  UNION ALL
+  (SELECT asset, amount_minor - reversed_minor FROM referrals_reward
+   WHERE app_id = %(app)s AND campaign_id = c.id AND status IN ('PENDING', 'APPROVED') AND holds = '{}'::varchar(12)[]
+     AND matures_at > %(now)s
+   LIMIT %(most)s)
+) r GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+@dataclass(slots=True)
+class Held:
+    """What a campaign holds back: minor units by asset, of how many rewards."""
+
+    sums: dict[str, int] = field(default_factory=dict)
+    count: int = 0
+    is_more: bool = False
+
+    @property
+    def note(self) -> str:
+        return f"{self.count:,} reward{'' if self.count == 1 else 's'}"
+
+
+def held_of(app: App, ids: list[str], most: int | None = None) -> dict[str, Held]:
+    """For each campaign. With ``most`` no more rewards are looked at, of those held by a reason and of those that mature; ``is_more``
+    where there were more. One statement for any number of campaigns."""
+    held = {each: Held() for each in ids}
+    asked = {"app": app.pk, "ids": ids, "now": clock.now(app), "most": None if most is None else most + 1}
+    for campaign_id, asset, minor, count in sql.rows(_HELD, asked):
+        known = held[campaign_id]
+        known.sums[asset] = minor
+        known.count += count
+        known.is_more = most is not None and known.count > most
+    return held
+
+
+def told_held(held: Held) -> str:
+    """Its sums, or nothing."""
+    return ", ".join(money.display(minor, asset) for asset, minor in held.sums.items() if minor)

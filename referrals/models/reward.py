@@ -134,6 +134,17 @@ class Reward(models.Model):
                 condition=Q(status="PENDING", holds__contains=["BUDGET"]),
             ),
             models.Index(fields=["app", "user_id", "asset"], name="reward_approved", condition=Q(status="APPROVED")),
+            # what a campaign promised and holds back: by a reason, and for a time
+            models.Index(
+                fields=["app", "campaign"],
+                name="reward_held",
+                condition=Q(status__in=["PENDING", "APPROVED"]) & ~Q(holds=[]),
+            ),
+            models.Index(
+                fields=["app", "campaign", "matures_at"],
+                name="reward_maturing",
+                condition=Q(status__in=["PENDING", "APPROVED"], matures_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

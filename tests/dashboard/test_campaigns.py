@@ -321,6 +321,32 @@ def test_the_list_shows_the_same_figures(himal, owner, url):
     assert rows[0]["createdAtUtc"].endswith("Z")
 
 
+def test_the_list_tells_what_is_held_back(himal, owner, url, monkeypatch):
+    campaign = himal.campaign(name="Spring", rewardModel="FIXED", rewardValue=10, holdDays=3)
+    code = himal.code(campaign)
+    made = [
+        himal.convert(code, friend) for friend in ("bikram", "tara", "asha")
+    ]  # the last is herself: flagged, and not due yet
+    paid = himal.campaign(name="Paid", rewardModel="FIXED", rewardValue=7)
+    reward = himal.convert(himal.code(paid), "bikram")["rewardId"]
+
+    def told() -> list[tuple[str, str, str]]:
+        rows = csv.DictReader(io.StringIO(body(owner.get(url("campaigns/?export=csv"))).lstrip("\ufeff")))
+        return [(row["name"], row["heldRewards"], row["heldValue"]) for row in rows]
+
+    assert told() == [("Paid", "0", "0"), ("Spring", "3", "30")]
+    assert 'class="i-num">USD 30.00<span class="i-sub">3 rewards</span>' in body(owner.get(url("campaigns/")))
+    himal.post(f"/rewards/{reward}/pay", {"payoutReference": "1"})
+    himal.post(f"/rewards/{made[0]['rewardId']}/cancel", {"reason": "came back"})
+    himal.app.rewards.filter(pk=made[1]["rewardId"]).update(matures_at="2026-01-01T00:00:00Z")
+    assert told() == [("Paid", "0", "0"), ("Spring", "1", "10")]
+    himal.app.rewards.filter(pk=made[1]["rewardId"]).update(holds=["MANUAL"])
+    assert told() == [("Paid", "0", "0"), ("Spring", "2", "20")]
+    assert "USD 20.00<small>2 rewards</small>" in body(owner.get(url(f"campaigns/{campaign}/")))
+    monkeypatch.setattr("referrals.dashboard.campaigns.MOST_HELD", 1)
+    assert 'over<span class="i-sub">1 rewards' in body(owner.get(url("campaigns/")))
+
+
 def test_the_list_finds_filters_and_sorts(himal, owner, url):
     assert "No campaign yet" in body(owner.get(url("campaigns/")))
     spring = himal.campaign(name="Spring")
@@ -343,6 +369,13 @@ def test_the_list_finds_filters_and_sorts(himal, owner, url):
     assert "No campaign matches" in body(owner.get(url("campaigns/?q=zulu")))
     assert "not understood" in body(owner.get(url("campaigns/?status=LOST")))
     assert shown("status=LOST") == []
+    himal.app.campaigns.filter(pk=spring).update(created_at="2026-03-01T20:30:00Z")
+    owner.user.timezone = "Asia/Kathmandu"  # where it is the second of March by then
+    owner.user.save()
+    assert shown("from=2026-03-02&to=2026-03-02") == ["Spring"]
+    assert shown("to=2026-03-01") == []
+    assert shown("from=2026-03-03&type=ONE_SIDED") == ["Later", "Autumn"]
+    assert "not understood" in body(owner.get(url("campaigns/?from=soon")))
 
 
 def test_a_fragment_brings_its_canonical_address(himal, owner, url):
