@@ -1,5 +1,5 @@
 """What a migration may do while the product runs: the release before it and the release after it both work on the result, and no
-statement of it holds up whoever writes. ``docs/operate/migrations.md`` says how each thing is done instead.
+statement of it holds up whoever writes. ``docs/operate-migrations.md`` says how each thing is done instead.
 
 ``python -m tests.migrations`` (``make check``) applies the rules to every migration that is not in ``migration_baseline.txt``. It
 reads the operations and opens no database. Where a rule does not fit, the migration says why, and names the rule::

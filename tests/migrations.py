@@ -19,5 +19,5 @@ if __name__ == "__main__":
     for name, faults in wrong.items():
         print(name, *faults, sep="\n    ", file=sys.stderr)
     if wrong:
-        sys.exit("How each is done while the product runs: docs/operate/migrations.md")
+        sys.exit("How each is done while the product runs: docs/operate-migrations.md")
     sys.exit(call_command("makemigrations", check=True, dry_run=True))
