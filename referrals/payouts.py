@@ -2,7 +2,8 @@
 
 The rule binds people at the dashboard. An API key still marks rewards paid by itself: it is a machine that the merchant trusts,
 which tells of money that has left already (a payment run, a gift card provider), and could find nobody to ask at night. Whoever may
-make a key can so get past the rule; that leaves two lines, for the key and, in each event, for who used it.
+make a key can so get past the rule; that leaves two lines, for the key and, in each event, for who used it. Coins are no payment:
+approving credits them, and takes one person.
 
 Confirming claims the payout first and pays then, in batches that hold nobody up: of two who confirm at once the second is refused.
 Killed in between, it is confirmed and unfinished, and the second person goes on with it: what is paid by then has changed since it

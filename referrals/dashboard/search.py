@@ -59,6 +59,7 @@ def register() -> None:
             "click": page_of(lambda app: Click.objects.filter(app=app), "referral", "referral_id"),
             "conv": page_of(lambda app: app.conversions, "conversion", "pk"),
             "rev": page_of(lambda app: Reversal.objects.filter(app=app), "conversion", "conversion_id"),
+            "pout": page_of(lambda app: app.payouts, "payout", "pk"),
             "rew": page_of(lambda app: app.rewards, "reward", "pk"),
         },
     )

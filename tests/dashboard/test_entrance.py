@@ -115,3 +115,12 @@ def test_who_is_invited_comes_in_by_a_passkey_too(himal, mailoutbox):
     browser = Client()
     page = body(browser.get("/accounts/signup/?next=/accounts/invitation/abc/"))
     assert "/accounts/signup/passkey/?next=%2Faccounts%2Finvitation%2Fabc%2F" in page
+
+
+def test_an_address_is_proved_later_from_its_own_page(himal, owner, mailoutbox):
+    email = owner.user.email
+    EmailAddress.objects.create(user=owner.user, email=email, primary=True)
+    sent = owner.post("/accounts/email/", {"action_send": "", "email": email})
+    assert sent.url == CODE_PAGE and "Later" in body(owner.get(CODE_PAGE))
+    owner.post(CODE_PAGE, {"code": code_in(mailoutbox)})
+    assert EmailAddress.objects.get().verified

@@ -213,6 +213,7 @@ def test_it_is_a_to_do_for_the_second_person_and_a_line_in_the_list(two, owner, 
     proposed(owner, url, earned(two, 1), "run 8")
     assert "2 payouts wait for your confirmation" in body(admin.get(url("overview/")))
 
+    assert admin.get(url(f"search/?q={payout.pk}")).url == where
     listed = body(admin.get(url("rewards/payouts/")))
     assert "run 7" in listed and "USD 20.00" in listed and "run 8" in listed
     for query in ("q=run 8", f"q={Payout.objects.latest('proposed_at').pk}"):
