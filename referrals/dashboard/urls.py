@@ -15,6 +15,7 @@ from .referrals import CampaignReferrals, FlagReferral, ReferralPage, Referrals
 from .reward_batches import RewardBatch
 from .reward_page import ApproveReward, CancelReward, HoldReward, PayReward, ReleaseReward, RewardPage
 from .rewards import Rewards
+from .simulations import SimulateCampaign
 from .try_it import TryCampaign
 
 new_campaign = NewCampaign.as_view(url_name="new_campaign")
@@ -29,6 +30,7 @@ urlpatterns = [
     ),
     path("campaigns/<str:campaign_id>/", CampaignDetail.as_view(), name="campaign"),
     path("campaigns/<str:campaign_id>/edit/", EditCampaign.as_view(), name="edit_campaign"),
+    path("campaigns/<str:campaign_id>/simulate/", SimulateCampaign.as_view(), name="simulate_campaign"),
     path("campaigns/<str:campaign_id>/pause/", SetStatus.as_view(status=CampaignStatus.PAUSED), name="pause_campaign"),
     path("campaigns/<str:campaign_id>/start/", SetStatus.as_view(status=CampaignStatus.ACTIVE), name="start_campaign"),
     path("campaigns/<str:campaign_id>/versions/", Versions.as_view(), name="campaign_versions"),

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)
 RUN = uuid4().hex[:8]
 """So that it runs again against the same product."""
 ASHA = f"asha {RUN}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.node, pytest.mark.npm]
+pytestmark = [pytest.mark.node, pytest.mark.npm, pytest.mark.timeout(600)]
 SOURCES = Path(__file__).with_name("typescript")
 
 
