@@ -128,6 +128,8 @@ def render(source: str, folder: Path) -> Text:
             _link_to_itself(token, tokens[place + 1])
         elif side := str(token.attrs.pop("style", "")):  # of a column; the pages' policy knows no inline style
             token.attrSet("class", f"i-{side.rpartition(':')[2]}")
+        if token.type == "th_open" and not tokens[place + 1].content:
+            token.tag = tokens[place + 2].tag = "td"  # a corner that heads nothing
         for inner in token.children or ():
             if inner.type == "link_open":
                 inner.attrSet("href", page_of(str(inner.attrGet("href"))))

@@ -1,5 +1,6 @@
 """``/docs``: guides, the reference, the console, and what machines read. Public, and cached where nobody is signed in."""
 
+import json
 import mimetypes
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_safe
 from incenta.dashboard.pages import AppPage
 
 from . import finding, library, reference
-from .own import Blanks, Reader, reader_of
+from .own import Blanks, Reader, by_field, reader_of
 
 FRESH_S = 300
 """How long a cache may show a page to strangers."""
@@ -108,7 +109,11 @@ def events(request: HttpRequest) -> HttpResponse:
 @require_safe
 def console(request: HttpRequest) -> HttpResponse:
     """``GET /docs/console``: Swagger UI, which needs nothing that the pages' policy forbids."""
-    return shown(request, "docs/console.html", {}, reader_of(request))
+    reader = reader_of(request)
+    fields = by_field()
+    values = reader.values(fields.values()) if reader else {}
+    own = {field: values.get(name) for field, name in fields.items() if "/" not in field}
+    return shown(request, "docs/console.html", {"own": json.dumps(own)}, reader)
 
 
 @require_safe

@@ -46,13 +46,12 @@ class Schemas:
             yield from self._fields(part, prefix, depth)
         required = schema.get("required", ())
         for name, given in schema.get("properties", {}).items():
-            inner, is_nullable = self._bare(given)
+            inner, _ = self._bare(given)
             words = tuple(
                 str(word) for word in inner.get("enum", inner.get("items", {}).get("enum", ())) if word is not None
             )
-            told = self.type_of(inner) + (" or null" if is_nullable else "")
             text = given.get("description") or inner.get("description", "")
-            yield Field(f"{prefix}{name}", told, name in required, text, words, limits_of(inner))
+            yield Field(f"{prefix}{name}", self.type_of(given), name in required, text, words, limits_of(inner))
             if depth < DEEPEST:
                 item = self._bare(inner["items"])[0] if inner.get("items") else {}
                 if inner.get("properties") or inner.get("allOf"):
@@ -79,12 +78,12 @@ class Schemas:
         """A type in words: ``time``, ``list of strings``, ``number``."""
         bare, is_nullable = self._bare(schema)
         told = self._told(bare)
-        return f"{told} or null" if is_nullable else told
+        return f"{told} or null" if is_nullable and not told.endswith("null") else told
 
     def _told(self, schema: dict) -> str:
         kind = schema.get("type", "object" if "properties" in schema else "any value")
         if isinstance(kind, list):
-            return " or ".join(kind)
+            return " or ".join(one for one in kind if one != "null")
         if kind == "array":
             item = self._told(self._bare(schema.get("items", {}))[0])
             return f"list of {item}" if item == "any value" else f"list of {item}s"
@@ -101,6 +100,8 @@ def limits_of(schema: dict) -> str:
         ("minimum", "maximum", ""),
     ):
         least, most = schema.get(low), schema.get(high)
+        if most is not None and most == least:
+            return f"{most:,}{unit}"
         if most is not None and most < 10**9:
             return f"{least} to {most:,}{unit}" if least is not None else f"at most {most:,}{unit}"
         if least is not None and (unit == "" or least > 1):
