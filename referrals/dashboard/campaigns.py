@@ -33,6 +33,8 @@ from .series import conversions_of, days_of, told_by, top_referrers
 from .templates import TEMPLATES
 
 SPARK_DAYS = 14
+LEAST_DRAWN = 7
+"""Days of a picture, also of a campaign that is younger."""
 MOST_HELD = 500
 """Rewards of one campaign that are looked at for the list's sum of what is held, of each kind."""
 SUMMED = ("clicks", "conversions", "referrals")
@@ -170,7 +172,8 @@ class CampaignDetail(CampaignPage):
         is_compared = request.GET.get("compare") != "no"
         known = counted(app, campaign, span, today)
         first = span.start if span else min(known.first_day or today, today)
-        unit, days = told_by(days_of(app, campaign.pk, (today - first).days + 1, today))
+        drawn = max((today - first).days + 1, LEAST_DRAWN)
+        unit, days = told_by(days_of(app, campaign.pk, drawn, today))
         since = midnight_of(app, span.start) if span else None
         codes = known.shown("referrals")
         return self.about(
@@ -185,6 +188,7 @@ class CampaignDetail(CampaignPage):
             usual_range=str(USUAL_RANGE),
             is_compared=is_compared,
             first_day=first,
+            drawn_from=days[0][0],
             charts=[
                 (f"Clicks a {unit}", [(day.isoformat(), clicks) for day, clicks, _ in days]),
                 (f"Conversions a {unit}", [(day.isoformat(), conversions) for day, _, conversions in days]),
