@@ -12,7 +12,7 @@ from . import markdown
 FOLDER = Path(settings.BASE_DIR) / "docs"
 CONTENTS = (
     ("Start", ("quickstart", "authentication", "idempotency", "errors", "limits", "sandbox")),
-    ("Guides", ("referrals", "incentives", "marketplace", "webhooks", "fraud", "widgets", "people")),
+    ("Guides", ("referrals", "incentives", "marketplace", "webhooks", "fraud", "widgets", "clients", "people")),
 )
 LAST = "Running it"
 """The group of every other document: those for whoever operates an installation first."""

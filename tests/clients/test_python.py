@@ -1,10 +1,13 @@
 """A Python client that openapi-python-client generates: it comes out whole, and a programme runs through it."""
 
 import importlib
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +20,9 @@ ASHA = f"asha {RUN}"
 PACKAGE = "incenta_client"
 # ruff tidies what is generated, and stands beside the interpreter
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +117,22 @@ def test_lists_are_walked_to_their_end(api):
     second = api("conversions.list_conversions", limit=1, cursor=first.pagination.next_cursor)
     assert first.conversions[0].id != second.conversions[0].id
     assert api("campaigns.list_campaigns", page=1, limit=1).pagination.total_items >= 1
+
+
+def test_the_document_shows_what_works(generated, url, product, monkeypatch, capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.S)
+    monkeypatch.setenv("INCENTA_URL", url)
+    monkeypatch.setenv("INCENTA_KEY", product.key)
+    exec(compile(program, str(DOCUMENT), "exec"), {})
+    assert len(capsys.readouterr().out.strip()) >= 6
+
+
+def test_the_document_names_what_is_installed():
+    """The generators that are proven are those that the document tells to install."""
+    told = dict(re.findall(r"([\w-]+)(?:==|@)([\d.]+)", DOCUMENT.read_text()))
+    packages = json.loads((Path(__file__).parent / "typescript" / "package.json").read_text())
+    assert told == {
+        "openapi-python-client": version("openapi-python-client"),
+        **packages["dependencies"],
+        **packages["devDependencies"],
+    }

@@ -1,6 +1,7 @@
 """Types that openapi-typescript generates, and openapi-fetch with them: a programme compiles and runs."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.node, pytest.mark.npm, pytest.mark.timeout(600)]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
 SOURCES = Path(__file__).with_name("typescript")
 
 
@@ -31,11 +33,15 @@ def project(tmp_path_factory, description_file) -> Path:
     program = folder / "node_modules" / ".bin" / "openapi-typescript"
     generated = run(folder, program, description_file, "--output", "schema.d.ts")
     assert generated.returncode == 0, generated.stdout + generated.stderr
+    # what the document shows is compiled and run beside the programme
+    (shown,) = re.findall(r"```typescript\n(.*?)```", DOCUMENT.read_text(), re.S)
+    (folder / "shown.ts").write_text(shown)
     return folder
 
 
 def test_a_programme_compiles_and_runs(project, url, product):
     compiled = run(project, project / "node_modules" / ".bin" / "tsc")
     assert compiled.returncode == 0, compiled.stdout
-    ran = run(project, "node", "built/smoke.js", INCENTA_URL=url, INCENTA_KEY=product.key)
-    assert (ran.returncode, ran.stdout) == (0, "done\n"), ran.stdout + ran.stderr
+    for program, said in (("smoke", r"done\n"), ("shown", r"\S{6,}\n")):
+        ran = run(project, "node", f"built/{program}.js", INCENTA_URL=url, INCENTA_KEY=product.key)
+        assert ran.returncode == 0 and re.fullmatch(said, ran.stdout), program + ran.stdout + ran.stderr
