@@ -326,6 +326,7 @@ _LINES = {
         "format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",
     },
 }
+QUIET_OF_CELERY = ("worker.strategy", "worker.request", "app.trace", "beat")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -335,6 +336,6 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django.request": {"level": "ERROR"}}
     # a line for each of several bells a second says nothing; what a task stumbles over is logged as an error
-    | ({} if DEBUG else {f"celery.{name}": {"level": "WARNING"} for name in ("worker.strategy", "app.trace", "beat")}),
+    | ({} if DEBUG else {f"celery.{name}": {"level": "WARNING"} for name in QUIET_OF_CELERY}),
 }
 os.environ.setdefault("PGCONNECT_TIMEOUT", "5")

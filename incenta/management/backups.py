@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -31,6 +32,10 @@ _FEED = "SELECT (SELECT last_value FROM incenta_feed_offset), (SELECT coalesce(m
 _EVENTS = "SELECT count(*), max(recorded_at), count(*) FILTER (WHERE dispatched_at IS NULL) FROM events_event"
 
 
+class Pooled(RuntimeError):
+    """What needs a whole session was asked of a pooler that lends one for a transaction."""
+
+
 class NotEmpty(RuntimeError):
     """There is something in the database that was to be restored into."""
 
@@ -39,8 +44,9 @@ class NotEmpty(RuntimeError):
 def dump(file: Path) -> dict[str, Any]:
     """Writes a dump of the database to ``file`` and what it must hold to ``file`` + ``.json``, each whole or not at all.
 
-    Reads beside writers. Raises ``ProgramMissing`` and ``CalledProcessError``.
+    Reads beside writers. Raises ``Pooled``, ``ProgramMissing`` and ``CalledProcessError``.
     """
+    _refuse_a_pooler()
     draft = file.with_name(f"{file.name}.part")
     with transaction.atomic():
         sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -59,6 +65,13 @@ def dump(file: Path) -> dict[str, Any]:
     draft.rename(file)
     half.rename(manifest)
     return held
+
+
+def _refuse_a_pooler() -> None:
+    if settings.DATABASE_POOLED:
+        raise Pooled(
+            "A dump needs a session of its own: name the server itself in DATABASE_URL, and DATABASE_POOLED=false."
+        )
 
 
 def manifest_of(file: Path) -> Path:
@@ -96,8 +109,9 @@ def restore(file: Path, expected: dict[str, Any] | None = None) -> list[str]:
     """Restores the dump into the present database, which must be empty, whole or not at all. Answers in which tables there are
     not as many rows as ``expected`` says.
 
-    Raises ``NotEmpty``, ``ProgramMissing`` and ``CalledProcessError``. :func:`settle` comes next.
+    Raises ``NotEmpty``, ``Pooled``, ``ProgramMissing`` and ``CalledProcessError``. :func:`settle` comes next.
     """
+    _refuse_a_pooler()
     if sql.row(_THINGS)[0]:
         raise NotEmpty(f"The database {connection.settings_dict['NAME']} is not empty.")
     programs.run(

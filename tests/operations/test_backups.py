@@ -132,6 +132,13 @@ def test_a_backup_overwrites_none(dump):
     assert dump.stat().st_mode & 0o077 == 0, "it holds everything: nobody else reads it"
 
 
+def test_through_a_pooler_nothing_is_dumped(shop, tmp_path, settings):
+    settings.DATABASE_POOLED = True
+    with pytest.raises(CommandError, match="name the server itself"):
+        ask("backup", tmp_path / "a.dump")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_program_that_is_too_old_for_the_server_is_not_taken():
     with pytest.raises(programs.ProgramMissing, match="PostgreSQL 99 or newer"):
         programs.find("pg_dump", 99)

@@ -20,7 +20,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file} is there already: give every backup a name of its own.")
         try:
             held = backups.dump(file)
-        except ProgramMissing as error:
+        except (ProgramMissing, backups.Pooled) as error:
             raise CommandError(str(error)) from None
         except subprocess.CalledProcessError as error:
             raise CommandError(f"pg_dump failed: {error.stderr}") from None

@@ -55,7 +55,7 @@ def restore(file: Path, expected: dict[str, Any] | None) -> None:
         different = backups.restore(file, expected)
     except backups.NotEmpty as error:
         raise CommandError(f"{error} Make a new one: createdb --template=template0 …") from None
-    except ProgramMissing as error:
+    except (ProgramMissing, backups.Pooled) as error:
         raise CommandError(str(error)) from None
     except subprocess.CalledProcessError as error:
         raise CommandError(f"pg_restore failed: {error.stderr}") from None

@@ -76,7 +76,7 @@ def run_once(unit: str, environment: dict[str, str]) -> str:
             env=environment | settings(unit),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         said += done.stdout + done.stderr
