@@ -53,12 +53,12 @@ a:not(.button) { color: var(--ink); }
 :focus-visible { outline: 2px solid var(--ink); outline-offset: 2px; }
 input { width: 100%; padding: .35rem .7rem; border: 1px solid var(--edge); background: var(--back); color: var(--text); text-overflow: ellipsis; }
 ul, dl { padding: 0; list-style: none; display: grid; gap: .75rem; }
-dl, .cards { grid-template-columns: repeat(auto-fill, minmax(min(9rem, 100%), 1fr)); }
+dl { grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 100%), 1fr)); }
 .cards { grid-template-columns: repeat(auto-fill, minmax(min(14rem, 100%), 1fr)); }
 dl > div, li { padding: .7rem .85rem; border-radius: calc(var(--radius) * .8); background: var(--tint); min-width: 0; }
 .cards > li { display: flex; flex-direction: column; gap: .4rem; border: 1px solid var(--line); background: var(--back); }
 .cards > li > :last-child { margin-block-start: auto; align-self: start; }
-dt { color: var(--soft); font-size: .8125rem; } dd { font-size: 1.25rem; font-weight: 650; font-variant-numeric: tabular-nums; }
+dt { color: var(--soft); font-size: .8125rem; } dd { font-size: 1.125rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 table { width: 100%; border-collapse: collapse; font-size: .9375rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .5rem .6rem; border-block-end: 1px solid var(--line); text-align: start; font-weight: inherit; } thead th { color: var(--soft); font-size: .8125rem; } tbody tr:last-child > * { border: 0; }
 .number { text-align: end; } .you { font-weight: 650; background: var(--tint); }

@@ -15,7 +15,9 @@ from incenta.api.schema import description
 from marketplace import profiles
 from tests.cast import Answer, Caller, caller
 from tests.everything import partner_of
+from tests.marketplace.stalls import earns, opens, sells
 from tests.test_house import routes
+from tests.widgets.conftest import opened
 
 from .codes import codes_of
 from .conftest import send, statements
@@ -318,6 +320,30 @@ def test_a_whole_programme_answers_as_described(checked, described):
         if operation["tags"][0] not in ("incentives", "marketplace", "fraud", "description")
     }
     assert checked.seen >= everything, f"Not tried here: {everything - checked.seen}"
+
+
+def test_a_browser_is_answered_as_described(checked):
+    shop = opened(checked.caller)
+    shop.server.campaign()
+    page = shop.page("asha")
+    opens(shop.server)
+    listing = sells(shop.server)
+    earns(shop.server, "asha")
+    earns(shop.server, "bikram")
+    checked("POST", "/referrals", {"referrerId": "asha"}, by=page)
+    checked("POST", "/incentives/marketplace/redeem", {"listingId": listing, "userId": "asha"}, by=page)
+    for path in (
+        "/users/asha/stats",
+        "/incentives/balances/asha",
+        "/incentives/leaderboard",
+        "/incentives/leaderboard/asha",
+        "/incentives/marketplace/public/listings",
+        f"/incentives/marketplace/public/listings/{listing}",
+        "/incentives/marketplace/redemptions",
+        "/users/bikram/stats",
+        "/campaigns",
+    ):
+        checked("GET", path, by=page)
 
 
 MARKET = "/v1/incentives/marketplace/"
