@@ -96,11 +96,18 @@ def costs(found: dict) -> list[Cost]:
             draft=told(of("draft", currency)),
             actual=told(of("actual", currency)),
             today=told(of("today", currency)),
-            difference=("+" if each["amount"] > 0 else "") + told(each),
+            difference=_compared(each),
         )
         for each in found["differences"]
         for currency in [each["currency"]]
     ]
+
+
+def _compared(difference: dict) -> str:
+    if not difference["amount"]:
+        return "As much as was given"
+    size = told(difference | {"amount": abs(difference["amount"])})
+    return f"{size} {'more' if difference['amount'] > 0 else 'less'} than was given"
 
 
 def told(amount: dict, name: str = "amount") -> str:

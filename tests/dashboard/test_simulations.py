@@ -49,7 +49,7 @@ def test_it_says_what_it_would_have_cost(shop, owner, url):
     assert answer.status_code == 200 and "<html" not in body(answer)
     said = words(answer)
     assert "3 conversions of the last 90 days" in said
-    assert "USD 25.00 USD -5.00 to what was given" in said and "Was given USD 30.00" in said
+    assert "USD 25.00 USD 5.00 less than was given" in said and "Was given USD 30.00" in said
     assert "1 person would have got more deepa USD 10.00 → USD 12.50" in said
     assert "1 person would have got less asha USD 20.00 → USD 12.50" in said
     assert "1 reward beyond the most of one referrer." in said
