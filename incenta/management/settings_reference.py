@@ -14,7 +14,8 @@ _VARIABLE = re.compile(r"# ([A-Z][A-Z0-9_]*)=(.*)$")
 _HEAD = """# Settings
 
 Every variable that Incenta reads from its environment, or from `.env` at the top of the clone; the environment wins. A wrong value
-stops the start and says why. Made from `.env.example` by `manage.py settings_reference --write`; a test holds both against the code.
+stops the start and says why. What stands behind a name is its default, or an example. Made from `.env.example` by
+`manage.py settings_reference --write`; a test holds both against the code.
 
 For the settings that production must have, see [Running Incenta](operate.md#settings-of-production).
 """
@@ -51,8 +52,7 @@ def markdown() -> str:
     """The whole page."""
     text = _HEAD
     for group in groups():
-        text += f"\n## {group.title[0].upper()}{group.title[1:]}\n\n| variable | default or example | what |\n| --- | --- | --- |\n"
+        text += f"\n## {group.title[0].upper()}{group.title[1:]}\n\n"
         for name, value, words in group.variables:
-            shown = f"`{value}`" if value else "not set"
-            text += f"| `{name}` | {shown.replace('|', chr(92) + '|')} | {words.replace('|', chr(92) + '|')} |\n"
+            text += f"- `{name}`{f' = `{value}`' if value else ''}: {words}\n"
     return text
