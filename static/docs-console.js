@@ -23,10 +23,12 @@ const show = spec => {
   SwaggerUIBundle({ spec, dom_id: "#console-here", deepLinking: true, docExpansion: "none", defaultModelsExpandDepth: -1, filter: true, tryItOutEnabled: true, persistAuthorization: false, validatorUrl: null, syntaxHighlight: { activated: false } });
 };
 
-// It is large: the page is there and hears before it comes.
-const bundle = new Promise((loaded, failed) => {
-  const script = Object.assign(document.createElement("script"), { src: swagger, onload: loaded, onerror: failed });
-  addEventListener("load", () => document.head.append(script));
+// It is large, and keeps the browser busy for a while: the page hears keys and clicks before it comes.
+const ready = () => new Promise(then => {
+  const look = () => { if ("ready" in document.documentElement.dataset) then(); else setTimeout(look, 50); };
+  look();
 });
-const [spec] = await Promise.all([fetch(description).then(answer => answer.json()), bundle]);
-show(spec);
+const [spec] = await Promise.all([fetch(description).then(answer => answer.json()), ready()]);
+const script = Object.assign(document.createElement("script"), { src: swagger });
+script.addEventListener("load", () => show(spec));
+document.head.append(script);
