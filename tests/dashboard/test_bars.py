@@ -3,6 +3,7 @@
 import csv
 import html
 import re
+from datetime import UTC, date, timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin
@@ -14,11 +15,14 @@ from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from incenta.accounts.models import Membership, Role
 from incenta.accounts.permissions import can
+from incenta.clock import iso
 from incenta.dashboard import exports
 from incenta.dashboard.access import governing
+from incenta.dashboard.days import midnight
 from incenta.dashboard.lists import ListPage
 from tests.dashboard.conftest import body, sign_in
 from tests.everything import one_of_everything
@@ -30,6 +34,7 @@ WARM, SWAP, COLD, COLD_WITH_CHARTS, REQUESTS, STATEMENTS = 15_000, 8_000, 80_000
 CHARTS = "uPlot"
 ASSET = re.compile(r'<(?:script|link)[^>]*?(?:src|href|data-hotkey-src)="(/static/[^"]+)"[^>]*')
 EMPTY = re.compile(r'<div class="empty i-empty">.*?</div>', re.DOTALL)
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/_=-]{20,}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
 UTC_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MOST = {"incentives/users/one/": 24, "audit/": 15}
@@ -106,6 +111,8 @@ def test_every_page_is_light_and_every_list_costs_few_statements(himal):
         assets = {urljoin(address, found) for found in ASSET.findall(text)}
         assets |= set(re.findall(r'data-hotkey-src="([^"]+)"', text))
         assets = {one for one in assets if "django-htmx.js" not in one}  # with DEBUG only
+        if himal.secret in text or SECRET.search(text):
+            wrong.append(f"{address} shows a secret")
         warm = len(brotli.compress(answer.content, quality=5))
         note("warm", warm, WARM, address)
         cold = warm + sum(map(weight, assets))
@@ -200,6 +207,22 @@ def test_every_page_opens_for_whom_its_permission_says(himal, role):
                 wrong.append(f"{route.route}: does not say whom to ask")
     assert not wrong, "\n".join(wrong)
     assert refused >= (0 if role == Role.ADMIN else 5)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begins", "hours"),
+    [
+        ("Asia/Kathmandu", date(2026, 11, 23), "2026-11-22T18:15:00.000Z", 24),
+        ("America/New_York", date(2026, 3, 8), "2026-03-08T05:00:00.000Z", 23),
+        ("America/New_York", date(2026, 11, 1), "2026-11-01T04:00:00.000Z", 25),
+        ("Australia/Lord_Howe", date(2026, 4, 5), "2026-04-04T13:00:00.000Z", 24.5),
+        ("Africa/Cairo", date(2026, 4, 24), "2026-04-23T22:00:00.000Z", 23),
+    ],
+)
+def test_a_day_goes_from_midnight_to_midnight_whatever_the_clocks_do(zone, day, begins, hours):
+    with timezone.override(zone):
+        first, next_ = (midnight(each).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+    assert (iso(first), (next_ - first) / timedelta(hours=1)) == (begins, hours)
 
 
 def test_who_is_not_signed_in_is_led_to_the_door_and_back(himal, client: Client):
