@@ -158,6 +158,7 @@ OPERATIONS = {
         "Take an entry off its list, named in the query",
         status=204,
         query={"id": ("The entry.", ENTRY_ID)},
+        required=("id",),
         codes={404: ("entry_not_found",)},
         id="deleteFraudListEntryByQuery",
     ),

@@ -66,10 +66,10 @@ class Operation:
     """One method of one address.
 
     ``answer``: the answer by example; for a list, ``item`` is one of its items instead, and ``beside``
-    what stands beside the items. ``also``: further statuses that
-    answer alike, with what they mean. ``body``: an example of the request. ``path``, ``query``: examples of parameters;
-    a query parameter that no filter declares is ``{name: (description, example)}``; ``filters``: what a filter means here, where
-    ``parameters`` says it too broadly. ``codes``: refusals worth naming.
+    what stands beside the items. ``also``: further statuses that answer alike, with what they mean. ``body``: an example of the
+    request. ``path``, ``query``: examples of parameters; a query parameter that no filter declares is
+    ``{name: (description, example)}``, and ``required`` names those that must be there; ``filters``: what a filter means here,
+    where ``parameters`` says it too broadly. ``codes``: refusals worth naming.
     ``id``: the operation's id, where the one made of the address reads badly.
     """
 
@@ -82,6 +82,7 @@ class Operation:
     body: Any = None
     path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     description: str = ""

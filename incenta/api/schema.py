@@ -163,6 +163,8 @@ class AutoSchema(SpectacularAutoSchema):
         for name, (description, example) in known.query.items():
             schema = schema_of(example, self.components)
             parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+            if name in known.required:
+                parameter["required"] = True
             found.append(parameter | {"example": example_of(example)})
         return found
 

@@ -164,6 +164,7 @@ OPERATIONS = {
         "Whether a code could be redeemed now",
         Either(VALID, {"valid": False, "error": "Discount code not found.", "code": "NOPE"}),
         query={"code": ("The code as the user typed it.", "THANKS-7F2KQ9MX")},
+        required=("code",),
         description="Consumes nothing. Guessing is limited.",
         codes={429: ("too_many_unknown_codes",)},
         id="validateRewardCode",
