@@ -587,7 +587,18 @@ def test_short_links_belong_to_the_app_of_their_code(transactional_db, himal, ri
 
 
 WALKED = ("v1/", "api/v1/", "dashboard/", "r/", "staff/")
-OF_NO_TENANT = ("healthz", "readyz", "metrics", "accounts/", "theme/", "docs", "market", "hooks/test/", "widgets.js", "llms.txt")
+OF_NO_TENANT = (
+    "healthz",
+    "readyz",
+    "metrics",
+    "accounts/",
+    "theme/",
+    "docs",
+    "market",
+    "hooks/test/",
+    "widgets.js",
+    "llms.txt",
+)
 """Beginnings of addresses that show nothing of a tenant's: health, the figures of the whole, what allauth shows a person of
 themselves, and the market, where businesses show themselves to everybody; the test receiver takes what whoever knows its token
 posts, and shows nothing."""
