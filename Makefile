@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 JOBS ?= 2
 export PORT
 
-.PHONY: run test test-faults test-clients check bench install clean
+.PHONY: run test test-faults test-scale-out test-clients check bench install clean
 
 run: install .env
 	@exec $(PYTHON) manage.py up
@@ -22,6 +22,10 @@ test-faults: install
 # Clients generated from the description run a programme against a product. Needs nodejs and npm; what is missing is skipped, and said.
 test-clients: install
 	@$(PYTHON) -m pytest -rs tests/clients $(ARGS)
+
+# Needs nginx, pgbouncer and rabbitmq-server, and says what is missing. See docs/scale-out.md.
+test-scale-out: install
+	@$(PYTHON) -m tests.scale_out $(ARGS)
 
 check: install
 	@$(PYTHON) -m ruff check .

@@ -63,10 +63,17 @@ elif settings.CELERY_BROKER_URL.startswith(("amqp:", "amqps:", "pyamqp:")):
 app.autodiscover_tasks(["incenta.accounts", "incenta.api", "incenta.events", "incenta.dashboard"])
 app.autodiscover_tasks()
 
+AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
 
 def every(task: str, seconds: float, **kwargs: Any) -> dict[str, Any]:
-    """One line of the schedule. A bell that nobody heard before the next one rings is worth nothing: it expires."""
-    return {"task": task, "schedule": seconds, "kwargs": kwargs, "options": {"expires": max(seconds, 10)}}
+    """One line of the schedule. A bell that nobody heard before the next one rings is worth nothing: it expires.
+
+    Beat has one connection for good, and only a second try opens another: without it a beat whose RabbitMQ was restarted
+    rang nothing any more.
+    """
+    options = {"expires": max(seconds, 10), "retry": True, "retry_policy": AGAIN}
+    return {"task": task, "schedule": seconds, "kwargs": kwargs, "options": options}
 
 
 app.conf.beat_schedule = {

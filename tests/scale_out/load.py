@@ -1,0 +1,218 @@
+"""A merchant with six tills that never give up, and what must be true of everything that they were told."""
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+
+from tests.faults.installation import PATIENCE, until
+from tests.faults.webhooks import invariants
+from tests.faults.webhooks.site import stretched
+
+from .stack import Stack
+
+TILLS = 6
+PAUSE_S = 1.0
+COINS, COST, WORTH = 10, 4, 5
+ANSWERED = {200, 201}
+
+
+class Merchant:
+    """``busy()`` keeps its tills at work; ``check()`` afterwards. ``calls`` counts requests by what became of them."""
+
+    def __init__(self, stack: Stack, node: str | None, receiver_port: int) -> None:
+        self.stack, self.node = stack, node
+        self.calls: Counter[str] = Counter()
+        self.conversions: dict[str, dict] = {}
+        """friend -> the answer"""
+        self.redemptions: dict[str, list[dict]] = defaultdict(list)
+        self.activities: dict[str, list[str]] = defaultdict(list)
+        """user -> the ids of what was recorded"""
+        endpoint = self.post(
+            "/webhooks", {"url": f"http://127.0.0.1:{receiver_port}/hooks", "events": ["*"]}, once="hook"
+        )
+        self.secret = endpoint["secret"]
+        rules = {"rewardModel": "FIXED", "rewardValue": WORTH, "referralType": "TWO_SIDED", "refereeRewardValue": 2.5}
+        made = {"name": "Scale-out", "status": "ACTIVE", "currency": "USD", "firstTimeUserOnly": False} | rules
+        self.campaign = self.post("/campaigns", made, once="campaign")["id"]
+        asked = [{"campaignId": self.campaign, "referrerId": f"referrer-{place}"} for place in range(4)]
+        self.codes = [self.post("/referrals", one)["referralCode"] for one in asked]
+        self.post(
+            "/incentives/actions", {"key": "visit", "name": "Visit", "type": "STANDARD", "coins": COINS}, once="visit"
+        )
+        sold = {"title": "Tea", "coinCost": COST, "inventory": 10_000, "codePrefix": "TEA"}
+        self.listing = self.post("/incentives/marketplace/listings", sold, once="listing")["id"]
+
+    # --- what a client does -------------------------------------------------------------------------------------------
+    def call(self, method: str, path: str, body: object = None, *, once: str = "") -> tuple[int, dict]:
+        """Sends a request until it has an answer that is not the installation's fault. ``once`` is its Idempotency-Key."""
+        headers = {"x-api-key": self.stack.demo["apiKey"], "Content-Type": "application/json"}
+        headers |= {"Idempotency-Key": once} if once else {}
+        sent = None if body is None else json.dumps(body)
+        deadline = time.monotonic() + stretched(PATIENCE)
+        last: object = None
+        while time.monotonic() < deadline:
+            connection = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=20)
+            try:
+                connection.request(method, f"/v1{path}", sent, headers)
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+                if response.status < 500 and answer.get("code") != "idempotency_in_progress":
+                    self.calls["answered"] += 1
+                    return response.status, answer
+                last = answer
+                self.calls[f"sent again after {answer.get('code', response.status)}"] += 1
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                last = error
+                status = getattr(locals().get("response"), "status", None)
+                self.calls[f"sent again after {status or type(error).__name__}"] += 1
+            finally:
+                connection.close()
+            time.sleep(0.2)
+        raise AssertionError(f"{method} {path} was never answered: {last!r}")
+
+    def get(self, path: str) -> dict:
+        status, answer = self.call("GET", path)
+        assert status == 200, (path, answer)
+        return answer
+
+    def post(self, path: str, body: object, *, once: str = "") -> dict:
+        status, answer = self.call("POST", path, body, once=once)
+        assert status in ANSWERED, (path, answer)
+        return answer
+
+    def serve(self, place: int) -> None:
+        """One customer: a conversion, a visit, a redemption, and the list in which the conversion must stand."""
+        friend, body = (
+            f"friend-{place}",
+            {"referralCode": self.codes[place % 4], "refereeId": f"friend-{place}", "amount": 20},
+        )
+        once = f"conversion {place}"
+        answer = self.post("/conversions", body, once=once)
+        if place % 5 == 0:
+            again = self.post("/conversions", body, once=once)
+            assert again == answer, (again, answer)
+        self.conversions[friend] = answer
+        listed = self.get(f"/conversions?refereeId={friend}")
+        assert [one["id"] for one in listed["conversions"]] == [answer["conversionId"]], (
+            "a list knows what was answered"
+        )
+
+        user = f"user-{place % TILLS}"
+        visit = {"userId": user, "actionKey": "visit", "idempotencyKey": f"visit {place}"}
+        visited = [self.post("/incentives/events", visit) for _ in range(2)]
+        ids = {one["eventId"] for one in visited}
+        assert len(ids) == 1, visited
+        self.activities[user] += ids
+        bought = self.post(
+            "/incentives/marketplace/redeem", {"listingId": self.listing, "userId": user}, once=f"tea {place}"
+        )
+        self.redemptions[user].append(bought)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """The tills serve while the block runs."""
+        places, enough = count(), threading.Event()
+
+        def work() -> None:
+            while not enough.is_set():
+                self.serve(next(places))
+                enough.wait(PAUSE_S)  # a few hundred calls are enough, and leave the parts room to come back
+
+        with ThreadPoolExecutor(TILLS) as tills:
+            self.working = [tills.submit(work) for _ in range(TILLS)]
+            try:
+                self.more(3)
+                yield
+                self.more(6)
+            finally:
+                enough.set()
+        for each in self.working:
+            each.result()
+
+    def more(self, customers: int) -> None:
+        """Waits until so many more have been served."""
+        wanted = self.served + customers
+        until(
+            lambda: self.served >= wanted or any(each.done() for each in self.working), f"{customers} more are served"
+        )
+        for each in self.working:
+            if each.done():
+                each.result()
+
+    @property
+    def served(self) -> int:
+        return sum(map(len, self.redemptions.values()))
+
+    # --- what must be true --------------------------------------------------------------------------------------------
+    def check(self) -> list[str]:
+        """Raises ``AssertionError``; answers what was found to be true, in words."""
+        rows = self.stack.primary.rows
+        kept = rows("SELECT referee_id, id FROM referrals_conversion WHERE campaign_id = %s", [self.campaign])
+        assert sorted(kept) == sorted((friend, one["conversionId"]) for friend, one in self.conversions.items())
+        pairs = "SELECT count(*), count(DISTINCT (conversion_id, side)) FROM referrals_reward WHERE campaign_id = %s"
+        rewards = rows(pairs, [self.campaign])
+        assert rewards == [(2 * len(kept), 2 * len(kept))], rewards
+        codes = rows("SELECT user_id, code FROM marketplace_redemption WHERE listing_id = %s", [self.listing])
+        told = [(user, one["discountCode"]) for user, some in self.redemptions.items() for one in some]
+        assert sorted(codes) == sorted(told) and len(set(codes)) == len(codes)
+        for user, bought in self.redemptions.items():
+            wanted = COINS * len(self.activities[user]) - COST * len(bought)
+            assert self.get(f"/incentives/balances/{user}")["coins"] == wanted, user
+        verified = self.get("/incentives/ledger/verify")
+        assert verified["ok"] and not verified["drift"], verified
+        said = [
+            f"{len(kept)} conversions, {sum(map(len, self.activities.values()))} visits and {len(codes)} redemptions: each that was "
+            "answered is there once, and nothing else is; balances are right to the coin",
+            "`GET /v1/incentives/ledger/verify`: ok",
+        ]
+        return said + self.check_webhooks()
+
+    def check_webhooks(self) -> list[str]:
+        app = self.stack.primary.rows("SELECT app_id FROM referrals_campaign WHERE id = %s", [self.campaign])[0][0]
+        # what happened before the endpoint was there, in the making of the demo merchant, is not for it
+        since = "SELECT min(created_at) FROM webhooks_webhookendpoint WHERE app_id = %s"
+        events = f"SELECT id FROM events_event WHERE app_id = %s AND recorded_at > ({since})"
+        rows = self.stack.primary.rows
+        waiting = "SELECT count(*) FROM events_event WHERE dispatched_at IS NULL"
+        until(lambda: rows(waiting) == [(0,)], "every event is dispatched", stretched(PATIENCE))
+        wanted = {id for (id,) in rows(events, [app, app])}
+        truth = self.stack.folder / "truth.jsonl"
+        until(
+            lambda: wanted <= {one.id for one in invariants.read(truth)},
+            "every event has reached the merchant",
+            stretched(PATIENCE),
+        )
+        heard = invariants.read(truth)
+        unverified = invariants.badly_signed(heard, {"/hooks": [self.secret]}, self.node)
+        assert not unverified, unverified[:3]
+        bodies, ids = defaultdict(set), defaultdict(set)
+        for one in heard:
+            bodies[one.id].add(one.body)
+            ids[one.mark, json.loads(one.body)["event"]].add(one.id)
+        assert set(bodies) == wanted, "nothing was sent that did not happen"
+        assert all(len(versions) == 1 for versions in bodies.values()), (
+            "a message that is sent again has the same bytes"
+        )
+        for secret in (self.secret, self.stack.demo["apiKey"]):
+            assert secret not in self.stack.words(), "a secret is in a log"
+        feed = [event["id"] for event in self.feed()]
+        assert len(feed) == len(set(feed)) and wanted <= set(feed)
+        return [
+            f"{len(wanted)} events, each received: {len(heard)} requests, {len(heard) - len(wanted)} of them again with the same id "
+            f"and bytes; all verify ({'four' if self.node else 'three'} ways)",
+        ]
+
+    def feed(self) -> Iterator[dict]:
+        after = ""
+        while True:
+            page = self.get(f"/events?limit=100{after}")
+            yield from page["events"]
+            if not page["pagination"]["hasMore"]:
+                return
+            after = f"&after={page['pagination']['after']}"
