@@ -2,7 +2,7 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
-const run = crypto.randomUUID().slice(0, 8); // so that it runs again against the same product
+const run = Date.now().toString(36); // so that it runs again against the same product
 const asha = `asha ${run}`;
 declare const process: { env: Record<string, string> };
 
