@@ -47,28 +47,32 @@ class Production:
         self.token = secrets.token_urlsafe(24)
         (folder / "data").mkdir(exist_ok=True)
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "COVERAGE_PROCESS_START")
-        self.environment = {name: os.environ[name] for name in kept if name in os.environ} | {
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "INCENTA_BASE_URL": "https://rewards.example.com",
-            "ALLOWED_HOSTS": "rewards.example.com",
-            "DATABASE_URL": self.url(cluster),
-            "CELERY_BROKER_URL": "filesystem://",
-            "INCENTA_DATA_DIR": str(folder / "data"),
-            "INCENTA_BEHIND_PROXY": "true",
-            "INCENTA_BIND_ADDRESS": "127.0.0.1",
-            "PORT": str(self.port),
-            "INCENTA_WEB_WORKERS": "1",
-            "INCENTA_WEB_THREADS": "2",
-            "INCENTA_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "INCENTA_FRAUD_SECRET": secrets.token_urlsafe(24),
-            "METRICS_TOKEN": self.token,
-            # compressing takes a minute, and has tests of its own
-            "STATICFILES_BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
-            # a clone's .env is for development, and the environment wins
-            "DEBUG": "false",
-            "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "false",
-            "INCENTA_DISPOSABLE_DATABASE": "false",
-        }
+        self.environment = (
+            {name: os.environ[name] for name in kept if name in os.environ}
+            | {
+                "SECRET_KEY": secrets.token_urlsafe(48),
+                "INCENTA_BASE_URL": "https://rewards.example.com",
+                "ALLOWED_HOSTS": "rewards.example.com",
+                "DATABASE_URL": self.url(cluster),
+                "CELERY_BROKER_URL": "filesystem://",
+                "INCENTA_DATA_DIR": str(folder / "data"),
+                "INCENTA_BEHIND_PROXY": "true",
+                "INCENTA_BIND_ADDRESS": "127.0.0.1",
+                "PORT": str(self.port),
+                "INCENTA_WEB_WORKERS": "1",
+                "INCENTA_WEB_THREADS": "2",
+                "INCENTA_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+                "INCENTA_FRAUD_SECRET": secrets.token_urlsafe(24),
+                "METRICS_TOKEN": self.token,
+                "PYTHONWARNINGS": "ignore",  # Celery warns of root, as whom CI runs; production's units have a user of their own
+                # compressing takes a minute, and has tests of its own
+                "STATICFILES_BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+                # a clone's .env is for development, and the environment wins
+                "DEBUG": "false",
+                "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "false",
+                "INCENTA_DISPOSABLE_DATABASE": "false",
+            }
+        )
 
     @staticmethod
     def url(cluster: Cluster, name: str | None = None) -> str:
@@ -178,4 +182,5 @@ def production(tmp_path_factory, django_db_setup) -> Iterator[Production]:
         yield made
     finally:
         made.kill()
-        cluster.stop()
+        for running in {cluster, made.cluster}:
+            running.stop()

@@ -14,7 +14,12 @@ from incenta.database import programs
 from incenta.database.embedded import Cluster
 from tests.faults.installation import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200), pytest.mark.xdist_group("production")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.faults,
+    pytest.mark.timeout(1200),
+    pytest.mark.xdist_group("production"),
+]
 UNITS = ("incenta-web", "incenta-worker", "incenta-webhooks", "incenta-pump", "incenta-beat")
 
 
