@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils.cache import patch_vary_headers
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, cached_property
 from django_filters import FilterSet
 from django_htmx.http import push_url
 
@@ -18,6 +18,15 @@ from .access import may
 from .exports import csv_response
 from .pages import AppPage, forbidden
 from .saved_views import page_of, views_of
+
+MOST_COUNTED = 10_000
+"""Rows of a list with numbered pages that are counted; further ones are found by a filter."""
+
+
+class BoundedPaginator(Paginator):
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[:MOST_COUNTED].count()
 
 
 class ListPage(AppPage):
@@ -86,7 +95,7 @@ class ListPage(AppPage):
 
     def paged(self, found: QuerySet):
         """The page that the URL asks for; ``object_list`` holds its rows. One beyond the end is the last one."""
-        return Paginator(found, self.per_page).get_page(self.request.GET.get("page"))
+        return BoundedPaginator(found, self.per_page).get_page(self.request.GET.get("page"))
 
     def more_context(self, page, **kwargs) -> dict:
         """More for the template."""
