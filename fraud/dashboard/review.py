@@ -27,7 +27,8 @@ STATES = [(OPEN, "Open"), (KEPT, "Kept"), (CLOSED, "Decided")]
 
 def in_queue(app: App) -> Q:
     """What waits for a decision: open cases, and kept ones whose time has come."""
-    return Q(status=CaseStatus.OPEN) | Q(status=CaseStatus.KEPT, kept_until__lte=clock.now(app))
+    waits = Q(status=CaseStatus.OPEN) | Q(status=CaseStatus.KEPT, kept_until__lte=clock.now(app))
+    return ~Q(status=CaseStatus.CLOSED) & waits  # said so that the index of the queue serves it
 
 
 class CaseFilter(django_filters.FilterSet):
@@ -47,7 +48,7 @@ class CaseFilter(django_filters.FilterSet):
         return rows.filter(Q(pk=value) | Q(pk__in=flagged))
 
     def in_state(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
-        wanted = Q(pk=None)
+        wanted = Q()
         waits = in_queue(self.request.app)
         if OPEN in values:
             wanted |= waits

@@ -59,6 +59,7 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "status", "-expected_loss", "-id"], name="case_queue"),
+            models.Index(fields=["app", "-expected_loss", "-id"], name="case_waiting", condition=~Q(status="CLOSED")),
             models.Index(fields=["app", "-opened_at", "-id"], name="case_newest"),
             models.Index(fields=["due_at"], name="case_due", condition=Q(due_at__isnull=False) & ~Q(status="CLOSED")),
         ]

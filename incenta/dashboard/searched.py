@@ -20,7 +20,7 @@ class SearchedPage(DeepPage):
 class SearchedListPage(DeepListPage):
     """What ``indexed`` names is found by an index, wherever it stands, and comes first; what else is asked is looked for in that."""
 
-    reach = 10_000
+    reach = 5_000
     """Rows that a page looks through at most for a filter that no index serves."""
     time_field = "created_at"
     indexed: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from incenta.accounts.models import App
 from incenta.database import sql
 
-MOST_HOLDERS = 5_000
+MOST_HOLDERS = 1_000
 """Counted up to here; beyond, the page says that there are more."""
 
 _HOLDERS = """
@@ -20,5 +20,5 @@ def holders(app: App, kind: str, keys: list[str]) -> dict[str, int]:
 
 
 def shown(count: int) -> str:
-    """``1,234``, ``5,000+``"""
+    """``234``, ``1,000+``"""
     return f"{count:,}" if count <= MOST_HOLDERS else f"{MOST_HOLDERS:,}+"

@@ -92,7 +92,6 @@ class Calls(SearchedListPage):
     template_name = "api/calls.html"
     filterset_class = CallFilter
     order_field = "pk"
-    reach = 10_000
     export_name = "api-requests"
     columns = [
         ("id", lambda line: line.pk),
