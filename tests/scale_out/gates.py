@@ -34,8 +34,9 @@ server_login_retry = 1
 """
 
 NGINX = """
-worker_processes 1;
+# one process, which ends with whoever started it; in production leave both lines out, and say: worker_processes auto;
 daemon off;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr warn;
 events {{ worker_connections 512; }}

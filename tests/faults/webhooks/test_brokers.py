@@ -121,6 +121,15 @@ def test_the_api_does_not_wait_for_a_broker(site, kind, record_property):
     site.check(events)
 
 
+@every_broker
+def test_a_beat_rings_again_when_its_broker_is_back(site, kind):
+    """Row 3: nobody else rings here, and what was rung before is forgotten."""
+    broker = site.broker(kind)
+    site.beat(broker).says("Sending due task")
+    broker.empty()
+    site.worker(broker).says(" received")
+
+
 def harms(broker: Broker) -> dict:
     if broker.name == "filesystem":
         return {"refused": broker.refuse, "emptied": broker.empty}
