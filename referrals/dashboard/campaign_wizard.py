@@ -15,6 +15,7 @@ from formtools.wizard.views import NamedUrlSessionWizardView, WizardView
 from incenta import clock
 from incenta.dashboard.access import actor_of
 from incenta.dashboard.pages import AppPage
+from incenta.database.sql import row
 from referrals import campaigns
 from referrals.models.campaign import CampaignStatus
 
@@ -291,7 +292,22 @@ class NewCampaign(AppPage, NamedUrlSessionWizardView):
             "declared_status": CampaignStatus.DRAFT if is_draft else CampaignStatus.ACTIVE
         }
         with transaction.atomic():
+            if not self.is_first():
+                return redirect(self.url("campaigns"))
             campaign = campaigns.create(self.request.app, values, actor=actor_of(self.request))
+            self.storage.reset()
+            self.request.session.save()
         status = CampaignStatus(campaign.status_at(clock.now(self.request.app))).label.lower()
         messages.success(self.request, f"{campaign.name} is {status}.")
         return redirect(self.url("campaign", campaign.pk))
+
+    def is_first(self) -> bool:
+        """Whether nobody has finished this very wizard meanwhile: a button that is pressed twice makes one campaign. Whoever comes
+        second waits here for the first one's transaction."""
+        session = self.request.session
+        row(
+            "SELECT pg_advisory_xact_lock(hashtext('referrals.wizard'), hashtext(%(key)s))",
+            {"key": session.session_key},
+        )
+        kept = type(session)(session.session_key).get(self.storage.prefix) or {}
+        return bool(kept.get(self.storage.step_data_key))

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.test import Client
 
 from referrals.dashboard.templates import TEMPLATES
+from tests.cast import at_once
 from tests.dashboard.conftest import CAMPAIGN, body, make_campaign, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +150,22 @@ def test_a_draft_or_active_and_both_once(himal, owner, url, step):
     # sent twice: the wizard is empty by then
     assert step("review", status="DRAFT").url == url("campaigns/new/goal/")
     assert himal.app.campaigns.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_button_pressed_many_times_makes_one(himal, owner, url, step):
+    for name in ("goal", "reward", "rules"):
+        step(name, name="Spring")
+    answers = at_once(6, lambda _: again(owner).post(url("campaigns/new/review/"), {"status": "ACTIVE"}))
+    assert {answer.status_code for answer in answers} == {302}
+    assert himal.app.campaigns.count() == 1
+
+
+def again(browser: Client) -> Client:
+    """The same browser: another request of its session."""
+    other = Client()
+    other.cookies = browser.cookies
+    return other
 
 
 def test_no_address_makes_a_campaign(himal, owner, url, step):
