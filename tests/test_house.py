@@ -183,6 +183,8 @@ ANOTHER_BEGINNING = {
     "listing_on_offer": "what is on offer is on offer to the users of all apps",
     "marketplace_code_unique": "begins with an app: the business, at whose counter the code is read",
     "marketplace_redemption_here": "begins with an app: the business, whose list of redemptions it is",
+    "marketplace_waits_here": "begins with an app: the business, whose list of redemptions it is",
+    "marketplace_of_order": "begins with an app: the business, whose list of redemptions it is",
     "marketplace_redemption_due": "codes of all apps that have run out",
     "case_due": "deadlines of all apps",
     "Case.assignee": "a person; asked when the person is deleted",
