@@ -1,6 +1,6 @@
 """Keys are changed while the product runs: nothing becomes unreadable, and the former key can be taken away."""
 
-import ast
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -113,8 +113,7 @@ def test_the_command_knows_everything_that_is_encrypted():
     found = set()
     for room in ("incenta", "fraud", "incentives", "referrals", "marketplace", "webhooks"):
         for file in (root / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "encrypt":
-                    found.add(file.relative_to(root).as_posix())
+            if re.search(r"(?<!def )(?<!\.)\bencrypt\(", file.read_text()):
+                found.add(file.relative_to(root).as_posix())
     assert found == known
     assert len(KEPT) == len(known) - 1
