@@ -5,7 +5,7 @@ The files in ``docs/`` are ours, and read the same on a forge: links between the
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -135,7 +135,8 @@ def render(source: str, folder: Path) -> Text:
                 inner.attrSet("href", page_of(str(inner.attrGet("href"))))
             elif inner.type == "image":
                 _measure(inner, folder)
-    env: EnvType = {"text": text, "section": text.title, "count": 0}
+    made = set(re.findall(r"^export (\w+)=", source, re.MULTILINE))
+    env: EnvType = {"text": text, "section": text.title, "count": 0, "made": made}
     for token in tokens:
         token.meta["section"] = env["section"]
         if token.type == "inline" and token.meta.get("heading"):
@@ -193,7 +194,7 @@ def _fence(renderer: RendererHTML, tokens: Sequence[Token], place: int, options:
     env["count"] += 1
     label, _ = LANGUAGES.get(language, (language, "text"))
     return figure(
-        with_blanks(token.content.rstrip("\n"), language, text.blanks),
+        with_blanks(token.content.rstrip("\n"), language, text.blanks, env["made"]),
         language,
         label=label,
         told=f"{token.meta['section']}, {label} {env['count']}",
@@ -231,10 +232,10 @@ _WAYS = {
 """How a program of each language names something that is the reader's own."""
 
 
-def with_blanks(code: str, language: str, blanks: Blanks) -> str:
-    """Code with blanks where something of the reader's own can stand."""
+def with_blanks(code: str, language: str, blanks: Blanks, made: Collection[str] = ()) -> str:
+    """Code with blanks where something of the reader's own can stand; ``made``: what the reader makes on the way."""
     code = code.replace(HERE, settings.BASE_URL)
-    owns = known()
+    owns = {name: own for name, own in known().items() if own.steady or name not in made}
     language = {"": "sh", "javascript": "js"}.get(language, language)
     if not owns or language not in _WAYS:
         return code

@@ -26,12 +26,14 @@ class Own(NamedTuple):
     """Something of the reader's that examples name: ``$CAMPAIGN`` in a program, ``campaignId`` in a body.
 
     ``fields``: names of parameters and fields; ``referrals/code`` is the parameter ``code`` behind ``/referrals/`` only.
-    ``find`` answers the app's latest, or ``None``; one statement.
+    ``find`` answers the app's latest, or ``None``; one statement. ``steady``: any one will do in any place; what is not is left alone
+    in a document in which the reader makes one himself.
     """
 
     name: str
     fields: tuple[str, ...]
     find: Callable[[App], str | None]
+    steady: bool = False
 
 
 _told: dict[str, tuple[Own, ...]] = {}
@@ -98,6 +100,10 @@ class Reader:
         owns = known()
         found = {name: owns[name].find(self.app) for name in sorted(names) if name in owns}
         return {name: value for name, value in found.items() if value and _PLAIN.fullmatch(value)}
+
+    @property
+    def sandbox(self) -> App:
+        return self.app if self.app.is_sandbox else self.app.sandbox
 
     @property
     def twin(self) -> App:

@@ -108,10 +108,10 @@ def events(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def console(request: HttpRequest) -> HttpResponse:
-    """``GET /docs/console``: Swagger UI, which needs nothing that the pages' policy forbids."""
+    """``GET /docs/console``: Swagger UI, which needs nothing that the pages' policy forbids. Its examples name the sandbox's ids."""
     reader = reader_of(request)
     fields = by_field()
-    values = reader.values(fields.values()) if reader else {}
+    values = Reader(reader.sandbox).values(fields.values()) if reader else {}
     own = {field: values.get(name) for field, name in fields.items() if "/" not in field}
     return shown(request, "docs/console.html", {"own": json.dumps(own)}, reader)
 

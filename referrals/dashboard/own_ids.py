@@ -26,7 +26,7 @@ def register() -> None:
     """Says so; once, when the room is ready."""
     fill_with(
         "referrals",
-        Own("CAMPAIGN", ("campaignId",), campaign),
+        Own("CAMPAIGN", ("campaignId",), campaign, steady=True),
         Own("CODE", ("referralCode", "referrals/code"), code),
         Own("CONVERSION", ("conversionId",), conversion),
         Own("REWARD", ("rewardId",), reward),

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.cast import caller
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -43,11 +44,13 @@ def test_a_developer_finds_copies_and_tries(visit, himal):
     assert f'"campaignId": "{campaign}"' in page.evaluate("navigator.clipboard.readText()")
     reader.look()
 
-    # the console: nothing of it breaks the policy, and a call is a real one
+    # the console: nothing of it breaks the policy, and a call is a real one, of the sandbox
+    sandbox = caller(himal.app.sandbox)
+    tried = sandbox.campaign()
     reader.go("/docs/console")
     expect(page.locator(".swagger-ui .authorize")).to_be_visible(timeout=120_000)  # much to read, on a busy machine
     page.locator(".swagger-ui .authorize").click()
-    page.locator(".auth-container input").first.fill(himal.secret)
+    page.locator(".auth-container input").first.fill(sandbox.secret)
     page.locator(".auth-btn-wrapper .authorize").first.click()
     page.locator(".btn-done").first.click()
     page.locator("#operations-tag-stats").click()
@@ -55,7 +58,7 @@ def test_a_developer_finds_copies_and_tries(visit, himal):
     with page.expect_response(lambda answer: "/v1/stats" in answer.url) as called:
         page.locator(".opblock .execute").click()
     assert called.value.status == 200
-    assert called.value.url == f"{reader.base}/v1/stats?campaignId={campaign}"
+    assert called.value.url == f"{reader.base}/v1/stats?campaignId={tried}"
     expect(page.locator(".live-responses-table")).to_contain_text('"totalReferrals"')
     reader.look()
     assert reader.sideways() <= 0
