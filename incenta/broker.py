@@ -3,7 +3,8 @@
 Kombu's own lets a reader take a file that is still being written, and moves each through the machine's temporary folder,
 which may be another file system. Here a message appears, and is taken, by one rename inside the folder.
 
-And a repair of kombu's Redis transport, see :func:`forgive_lost_acknowledgements`.
+And a repair of kombu's Redis transport, see :func:`forgive_lost_acknowledgements`, and of its patience, see
+:class:`WorkersConnection`.
 """
 
 import os
@@ -13,6 +14,7 @@ from time import time_ns
 from typing import Any
 from uuid import uuid4
 
+import kombu
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
@@ -45,6 +47,13 @@ class Transport(filesystem.Transport):
     def drain_events(self, connection: Any, timeout: float | None = None) -> None:
         # A worker waits in here for two seconds at a time, deaf to a signal to stop.
         super().drain_events(connection, timeout=timeout and min(timeout, 0.5))
+
+
+class WorkersConnection(kombu.Connection):
+    """Asks for a broker that is away every two seconds. Kombu's own pauses grow to thirty, for which all would wait once it is back."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> kombu.Connection:
+        return super().ensure_connection(*args, **({"interval_step": 0} | kwargs))
 
 
 def prepare(folder: Path, *, empty: bool = False) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def wait_as_worker(conf: Any, **_: Any) -> None:
     for name in ("socket_timeout", "read_timeout", "write_timeout", "max_retries"):
         conf.broker_transport_options.pop(name, None)
     conf.broker_connection_timeout = 4
+    app.amqp.Connection = broker.WorkersConnection
     if str(conf.broker_url).startswith(("redis:", "rediss:", "sentinel:")):
         broker.forgive_lost_acknowledgements()
 
