@@ -130,18 +130,21 @@ def _default(field) -> Any:
 
 # Number i of all lies in the past year, the last one now; ``stamp`` is what follows the prefix of an id of that moment. ``late``
 # and ``lately`` are the same of a number in the past month. ``few`` is the stamp of one of the first numbers.
-STAMP = """
-CREATE FUNCTION pg_temp.stamp(moment timestamptz, i int) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', ((ms >> (45 - 5 * k)) & 31)::int + 1, 1), '' ORDER BY k)
-    || lpad(i::text, 16, '0')
-  FROM (SELECT (extract(epoch FROM moment) * 1000)::bigint AS ms) m, generate_series(0, 9) k $$
+_DIGITS = " || ".join(
+    f"substr('0123456789abcdefghjkmnpqrstvwxyz', ((ms >> {5 * place}) & 31)::int + 1, 1)" for place in range(9, -1, -1)
+)
+STAMP = f"""
+CREATE FUNCTION pg_temp.stamp(ms bigint, i int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT {_DIGITS} || lpad(i::text, 16, '0') $$
 """
 NUMBERS = """
 CREATE UNLOGGED TABLE bench_number AS
-SELECT i, at, late, pg_temp.stamp(at, i) AS stamp, pg_temp.stamp(late, i) AS lately,
-  pg_temp.stamp(now() - ({rows} - 1 - i % {few}) * (interval '365 days' / {rows}), 1 + i % {few}) AS few
+SELECT i, at, late, pg_temp.stamp((extract(epoch FROM at) * 1000)::bigint, i) AS stamp,
+  pg_temp.stamp((extract(epoch FROM late) * 1000)::bigint, i) AS lately,
+  pg_temp.stamp((extract(epoch FROM early) * 1000)::bigint, 1 + i % {few}) AS few
 FROM (SELECT i, now() - ({rows} - i) * (interval '365 days' / {rows}) AS at,
-  now() - ({rows} - i) * (interval '29 days' / {rows}) AS late FROM generate_series(1, {rows}) i) n
+  now() - ({rows} - i) * (interval '29 days' / {rows}) AS late,
+  now() - ({rows} - 1 - i % {few}) * (interval '365 days' / {rows}) AS early FROM generate_series(1, {rows}) i) n
 """
 
 MADE = {"created_at": "at", "updated_at": "at"}
