@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
+from incenta.accounts import second_factors
 from incenta.accounts.models import App
 from incenta.encryption import renewed
 from webhooks import receiver_address
@@ -20,7 +21,8 @@ KEPT: dict[str, tuple[str, str, dict]] = {
     "what was seen of people": ("fraud.Sighting", "raw", {"raw__isnull": False}),
     "answers kept for replay": ("api.IdempotencyRecord", "body", {"is_encrypted": True}),
 }
-"""What is encrypted at rest: model, column, which rows. A session holds one too, for the seconds until a page shows it."""
+"""What is encrypted at rest: model, column, which rows. Second factors are too (``incenta.accounts.second_factors``), and for the
+seconds until a page shows it a session holds a secret."""
 
 
 @dataclass
@@ -43,12 +45,9 @@ class Command(BaseCommand):
         old = unreadable = 0
         for name, (label, column, which) in KEPT.items():
             found = renew(apps.get_model(label).objects.filter(**which), column, write=not check)
-            told = "under a former key" if check else "encrypted anew"
-            self.stdout.write(f"{name:26} {found.renewed:>9,} {told}, {found.already:,} under the newest")
-            for key in found.unreadable[:10]:
-                self.stderr.write(f"{name}: row {key} cannot be read with any present key")
-            old += found.renewed
-            unreadable += len(found.unreadable)
+            old, unreadable = old + found.renewed, unreadable + self._tell(name, found, check)
+        found = Found(*second_factors.renew(write=not check))
+        old, unreadable = old + found.renewed, unreadable + self._tell("second factors", found, check)
         moved = count_former_receivers() if check else move_receivers()
         self.stdout.write(f"{'test receivers':26} {moved:>9,} {'at a former address' if check else 'moved'}")
         if unreadable:
@@ -57,6 +56,14 @@ class Command(BaseCommand):
             )
         if check and old + moved:
             raise CommandError("Former keys are still needed: run manage.py reencrypt.")
+
+    def _tell(self, name: str, found: Found, check: bool) -> int:
+        """Answers how many rows no key reads."""
+        told = "under a former key" if check else "encrypted anew"
+        self.stdout.write(f"{name:26} {found.renewed:>9,} {told}, {found.already:,} under the newest")
+        for key in found.unreadable[:10]:
+            self.stderr.write(f"{name}: row {key} cannot be read with any present key")
+        return len(found.unreadable)
 
 
 def renew(rows: QuerySet, column: str, *, write: bool) -> Found:
