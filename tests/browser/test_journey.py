@@ -37,15 +37,19 @@ def test_from_sign_up_to_a_revoked_key(visit, javascript, width):
     assert asha.path == f"/dashboard/{sandbox.pk}/first-run/"
     asha.go(f"/dashboard/{sandbox.pk}/campaigns/")
     page.get_by_role("link", name="New campaign").click()
+    page.get_by_label("Something of my own").check()
     page.get_by_label("Name").fill("Bring a friend")
+    page.get_by_role("button", name="Next: Reward").click()
     page.get_by_label("Referrer gets").fill("500")
     expect(page.get_by_label("Second level gets")).to_be_hidden()
-    page.get_by_role("button", name="Create and start").click()
+    page.get_by_role("button", name="Next: Rules & codes").click()
     # a two-sided campaign says what the friend gets: refused in place, nothing lost
     expect(page.get_by_text("A two-sided campaign says what the friend gets.").first).to_be_visible()
     assert sandbox.campaigns.count() == 1
-    expect(page.get_by_label("Name")).to_have_value("Bring a friend")
+    expect(page.get_by_label("Referrer gets")).to_have_value("500")
     page.get_by_label("Friend gets").fill("250")
+    page.get_by_role("button", name="Next: Rules & codes").click()
+    page.get_by_role("button", name="Next: Review").click()
     page.get_by_role("button", name="Create and start").click()
 
     expect(page.get_by_role("heading", name="Bring a friend")).to_be_visible()

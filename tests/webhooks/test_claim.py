@@ -71,7 +71,7 @@ def test_nothing_that_is_asked_every_moment_reads_the_finished_past(crowded, mod
             "hold": queue._HOLD,
             "pace": pace._STANDING,
             "hours": pace._HOURS,
-            "trouble": trouble._IN_TROUBLE,
+            "trouble": trouble.IN_TROUBLE,
             "hopeless": trouble._HOPELESS,
         }.items()
     ):
