@@ -1,14 +1,13 @@
 """What every test may use. The database is real PostgreSQL (see tests/settings.py); nothing of ours is mocked."""
 
 import gc
-import socket
 import sys
 
 import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests import template_database
+from tests import ports, template_database
 
 pytest_plugins = ["tests.needs", "tests.cast", "tests.emptying"]
 
@@ -45,7 +44,4 @@ def django_db_modify_db_settings(
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return ports.free_port()

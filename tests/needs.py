@@ -11,6 +11,8 @@ from functools import cache
 
 import pytest
 
+from tests.ports import free_port
+
 
 def find_chromium() -> str | None:
     """The path of a Chromium or Chrome."""
@@ -84,9 +86,7 @@ def node() -> str:
 def redis_server(tmp_path_factory) -> Iterator[tuple[str, subprocess.Popen]]:
     """The address and the process of a Redis server of this worker's own; the test is marked ``redis``."""
     program = find_redis_server() or pytest.skip("Redis is not installed.")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = str(tmp_path_factory.mktemp("redis"))
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
     server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)

@@ -4,7 +4,6 @@ What each page does in detail is proved elsewhere; here it is that they go toget
 """
 
 import re
-import socket
 from collections.abc import Iterator
 from itertools import count
 
@@ -24,10 +23,7 @@ SLOW_MS = 1000 * PATIENCE
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory, chromium) -> Iterator[Installation]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    installation = Installation(tmp_path_factory.mktemp("days"), port)
+    installation = Installation(tmp_path_factory.mktemp("days"))
     try:
         installation.start()
         yield installation

@@ -1,7 +1,6 @@
 """Clients generated from the description, against a product that runs: minutes of others' programs, so they are asked for by name
 (``make test-clients``)."""
 
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +20,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory) -> Iterator[Installation]:
     """An installation of its own with all its processes, and a key to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    installation = Installation(tmp_path_factory.mktemp("product"), port)
+    installation = Installation(tmp_path_factory.mktemp("product"))
     try:
         installation.start(patience=300)
         yield installation

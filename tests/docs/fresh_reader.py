@@ -5,21 +5,16 @@ command has started, with its workers: nothing is known but what the documents a
 """
 
 import re
-import socket
 import sys
 from pathlib import Path
 
 from django.conf import settings
 
+from tests.ports import free_port
+
 from .following import FOLDER, Follower, blocks
 
 README = Path(settings.BASE_DIR) / "README.md"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def walk(said: str, url: str, folder: Path) -> None:

@@ -1,14 +1,12 @@
 """A whole installation of real processes: ``manage.py up`` with its own folder, port and database, and a merchant's side of it."""
 
-import http.client
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,10 +14,10 @@ import psutil
 import psycopg
 
 from incenta.database.embedded import Cluster
+from tests.patient_client import PATIENCE, PatientClient
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90
-"""Seconds until what must happen has happened, on a machine that is busy with other things. Nothing waits so long on a free one."""
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
@@ -55,11 +53,12 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-class Installation:
+class Installation(PatientClient):
     """Started by ``start``. ``call`` speaks to its API as a client that does not give up."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder, self.port = folder, free_port()
         # not a disposable one: what it has confirmed must be there after it was cut off
         self.cluster = Cluster(folder / "postgres")
         self.key = ""
@@ -133,44 +132,6 @@ class Installation:
                 continue
         return killed
 
-    # --- its API ----------------------------------------------------------------------------------------------------
-    def call(self, method: str, path: str, body: object = None, *, once: str = "") -> tuple[int, dict]:
-        """Sends a request until it has an answer that is not the installation's fault, as every client should.
-
-        ``once`` is its Idempotency-Key. Answers status and body.
-        """
-        headers = {"x-api-key": self.key, "Content-Type": "application/json"} | (
-            {"Idempotency-Key": once} if once else {}
-        )
-        sent = None if body is None else json.dumps(body)
-        deadline = time.monotonic() + PATIENCE
-        last: object = None
-        while time.monotonic() < deadline:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-            try:
-                connection.request(method, f"/v1{path}", sent, headers)
-                response = connection.getresponse()
-                answer = json.loads(response.read())
-                if response.status < 500 and answer.get("code") != "idempotency_in_progress":
-                    return response.status, answer
-                last = answer
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                last = error
-            finally:
-                connection.close()
-            time.sleep(0.1)
-        raise AssertionError(f"{method} {path} was never answered: {last!r}")
-
-    def get(self, path: str) -> dict:
-        status, answer = self.call("GET", path)
-        assert status == 200, answer
-        return answer
-
-    def post(self, path: str, body: object, *, once: str = "") -> dict:
-        status, answer = self.call("POST", path, body, once=once)
-        assert status in (200, 201), answer
-        return answer
-
     # --- its rows ---------------------------------------------------------------------------------------------------
     def rows(self, statement: str, *params: object) -> list[tuple]:
         """Read past all of the product, on a connection of the test's own."""
@@ -183,13 +144,3 @@ class Installation:
         }
         with psycopg.connect(**where, autocommit=True) as connection:
             return connection.execute(statement, params).fetchall()
-
-    def events(self) -> Iterator[dict]:
-        """The whole feed, oldest first."""
-        after = ""
-        while True:
-            page = self.get(f"/events?limit=100{after}")
-            yield from page["events"]
-            if not page["pagination"]["hasMore"]:
-                return
-            after = f"&after={page['pagination']['after']}"

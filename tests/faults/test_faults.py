@@ -7,7 +7,6 @@ them: they send a request again, with its Idempotency-Key or externalId, until i
 import os
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -32,10 +31,7 @@ def receiver() -> Receiver:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory, receiver):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Installation(tmp_path_factory.mktemp("faults"), port)
+    made = Installation(tmp_path_factory.mktemp("faults"))
     try:
         made.start()
         made.post("/webhooks", {"url": receiver.url, "events": ["*"]})

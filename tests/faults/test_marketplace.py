@@ -4,7 +4,6 @@ Each redemption is held at a known place, inside its transaction, by locks that 
 runs it is killed as a machine kills it. The client asks again with its Idempotency-Key, as every client should.
 """
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +27,7 @@ HOLDS = {
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory) -> Iterator[Installation]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Installation(tmp_path_factory.mktemp("market"), port)
+    made = Installation(tmp_path_factory.mktemp("market"))
     try:
         made.start()
         status, profile = made.call("POST", f"{MARKET}/profile", {"name": "Café Mitra"})

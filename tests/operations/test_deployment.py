@@ -39,6 +39,36 @@ def test_containers_run_what_units_run():
     assert words == re.sub(r"\$\{(\w+)\}", lambda found: web[found[1]], started_by("incenta-web"))
 
 
+def test_an_image_takes_along_nothing_that_is_a_clones_own():
+    """A ``.env`` that make has written would have production in development's settings, and ``incenta.env`` has secrets."""
+    kept_out = {line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text().splitlines()}
+    for pattern in (ROOT / ".gitignore").read_text().split():
+        assert pattern.strip("/") in kept_out, pattern
+    assert {".git", ".env", ".venv", "incenta.env"} <= kept_out
+    assert "COPY . .\n" in (OPERATE / "Dockerfile").read_text()
+
+
+def test_the_readme_starts_what_the_units_start():
+    [block] = re.findall(r"```\n(python manage\.py migrate.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    first, *processes = block.strip().splitlines()
+    before = re.findall(r"^ExecStart=.* manage\.py (\w+)", (UNITS / "incenta-migrate.service").read_text(), re.MULTILINE)
+    assert set(re.findall(r"manage\.py (\w+)", first)) == set(before) - {"check"}
+    units = ("web", "worker", "webhooks", "beat")
+    for said, unit in zip(processes, units, strict=True):
+        words, runs = said.removeprefix("python -m ").split(), iter(started_by(f"incenta-{unit}").split())
+        for word in words:  # in the same order; the unit may say more, and take a number from its settings
+            assert any(word == each or (word.isdigit() and each.startswith("${")) for each in runs), (said, word)
+
+
+@pytest.mark.django_db
+def test_the_document_shows_what_readyz_answers(client):
+    [shown] = re.findall(r"/readyz\n(\{.*\})$", (ROOT / "docs" / "operate.md").read_text(), re.MULTILINE)
+    told = client.get("/readyz").json()
+    assert {name: set(check) for name, check in json.loads(shown)["checks"].items()} == {
+        name: set(check) for name, check in told["checks"].items()
+    }
+
+
 def test_every_queue_has_a_worker_and_there_is_one_beat():
     consumed = {queue for queue in QUEUES for unit in SERVICES if f"--queues {queue} " in unit.read_text()}
     assert consumed == set(QUEUES)

@@ -2,9 +2,12 @@
 
 import json
 import logging
+import re
 import sys
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import RequestFactory
 
 from incenta import logs
@@ -55,6 +58,9 @@ def test_a_failing_call_is_told_with_its_id_its_app_and_its_key(himal, lines, mo
     assert line["requestId"] == answer["requestId"] and line["app"] == himal.app.pk
     assert line["key"] == f"inc_live_…{himal.secret[-4:]}"
     assert "break_down" in line["exception"] and "RuntimeError" in line["exception"]
+    document = (Path(settings.BASE_DIR) / "docs" / "operate-monitoring.md").read_text()
+    [shown] = re.findall(r"```json\n(.*?)```", document, re.DOTALL)
+    assert list(json.loads(shown)) == list(line), "as the document shows it"
     for secret in (himal.secret, "bikram@example.com", "inc_live_abcdefgh", "whsec_abcdefgh"):
         assert secret not in lines.text()
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import pytest
 
 from incenta.database.embedded import Cluster
 from tests.docs import fresh_reader
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90
@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 class Installation:
     """An installation of its own: a data folder, a port, and at most one supervisor."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.cluster = Cluster(folder / "postgres-test", disposable=True)
         self.environment = {
             name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "MAKELEVEL"}
@@ -45,7 +45,7 @@ class Installation:
             "INCENTA_DISPOSABLE_DATABASE": "true",
             "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "true",  # as the .env that make writes
             "INCENTA_WEB_WORKERS": "1",
-            "PORT": str(port),
+            "PORT": str(self.port),
         }
         self.supervisor: subprocess.Popen | None = None
         self.said: list[str] = []
@@ -101,10 +101,7 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    installation = Installation(tmp_path_factory.mktemp("up"), port)
+    installation = Installation(tmp_path_factory.mktemp("up"))
     yield installation
     if installation.supervisor and installation.supervisor.poll() is None:
         installation.supervisor.kill()

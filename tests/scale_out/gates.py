@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 
 from tests.faults.installation import until
-from tests.faults.webhooks.brokers import answers, free_port
+from tests.faults.webhooks.brokers import answers
 from tests.faults.webhooks.site import Program
+from tests.ports import free_port
 
 from .postgres import NAME, Postgres, Replica, owner
 

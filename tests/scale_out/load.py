@@ -1,18 +1,17 @@
 """A merchant with six tills that never give up, and what must be true of everything that they were told."""
 
-import http.client
 import json
 import threading
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 
-from tests.faults.installation import PATIENCE, until
+from tests.faults.installation import until
 from tests.faults.webhooks import invariants
 from tests.faults.webhooks.site import stretched
+from tests.patient_client import PATIENCE, PatientClient
 
 from .stack import Stack
 
@@ -22,12 +21,13 @@ COINS, COST, WORTH = 10, 4, 5
 ANSWERED = {200, 201}
 
 
-class Merchant:
-    """``busy()`` keeps its tills at work; ``check()`` afterwards. ``calls`` counts requests by what became of them."""
+class Merchant(PatientClient):
+    """``busy()`` keeps its tills at work; ``check()`` afterwards."""
 
     def __init__(self, stack: Stack, node: str | None, receiver_port: int) -> None:
+        super().__init__()
         self.stack, self.node = stack, node
-        self.calls: Counter[str] = Counter()
+        self.port, self.key = stack.port, stack.demo["apiKey"]
         self.conversions: dict[str, dict] = {}
         """friend -> the answer"""
         self.redemptions: dict[str, list[dict]] = defaultdict(list)
@@ -49,42 +49,8 @@ class Merchant:
         self.listing = self.post("/incentives/marketplace/listings", sold, once="listing")["id"]
 
     # --- what a client does -------------------------------------------------------------------------------------------
-    def call(self, method: str, path: str, body: object = None, *, once: str = "") -> tuple[int, dict]:
-        """Sends a request until it has an answer that is not the installation's fault. ``once`` is its Idempotency-Key."""
-        headers = {"x-api-key": self.stack.demo["apiKey"], "Content-Type": "application/json"}
-        headers |= {"Idempotency-Key": once} if once else {}
-        sent = None if body is None else json.dumps(body)
-        deadline = time.monotonic() + stretched(PATIENCE)
-        last: object = None
-        while time.monotonic() < deadline:
-            connection = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=20)
-            try:
-                connection.request(method, f"/v1{path}", sent, headers)
-                response = connection.getresponse()
-                answer = json.loads(response.read())
-                if response.status < 500 and answer.get("code") != "idempotency_in_progress":
-                    self.calls["answered"] += 1
-                    return response.status, answer
-                last = answer
-                self.calls[f"sent again after {answer.get('code', response.status)}"] += 1
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                last = error
-                status = getattr(locals().get("response"), "status", None)
-                self.calls[f"sent again after {status or type(error).__name__}"] += 1
-            finally:
-                connection.close()
-            time.sleep(0.2)
-        raise AssertionError(f"{method} {path} was never answered: {last!r}")
-
-    def get(self, path: str) -> dict:
-        status, answer = self.call("GET", path)
-        assert status == 200, (path, answer)
-        return answer
-
-    def post(self, path: str, body: object, *, once: str = "") -> dict:
-        status, answer = self.call("POST", path, body, once=once)
-        assert status in ANSWERED, (path, answer)
-        return answer
+    def patience(self) -> float:
+        return stretched(PATIENCE)
 
     def serve(self, place: int) -> None:
         """One customer: a conversion, a visit, a redemption, and the list in which the conversion must stand."""
@@ -201,18 +167,9 @@ class Merchant:
         )
         for secret in (self.secret, self.stack.demo["apiKey"]):
             assert secret not in self.stack.words(), "a secret is in a log"
-        feed = [event["id"] for event in self.feed()]
+        feed = [event["id"] for event in self.events()]
         assert len(feed) == len(set(feed)) and wanted <= set(feed)
         return [
             f"{len(wanted)} events, each received: {len(heard)} requests, {len(heard) - len(wanted)} of them again with the same id "
             f"and bytes; all verify ({'four' if self.node else 'three'} ways)",
         ]
-
-    def feed(self) -> Iterator[dict]:
-        after = ""
-        while True:
-            page = self.get(f"/events?limit=100{after}")
-            yield from page["events"]
-            if not page["pagination"]["hasMore"]:
-                return
-            after = f"&after={page['pagination']['after']}"

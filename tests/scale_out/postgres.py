@@ -12,8 +12,8 @@ import psycopg
 
 from incenta.database import embedded
 from tests.faults.installation import until
-from tests.faults.webhooks.brokers import free_port
 from tests.faults.webhooks.site import Program
+from tests.ports import free_port
 
 NAME = "incenta"
 """Of the database and its owner."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from incenta.management.commands.up import CELERY, WORKER
 from tests.faults.installation import PATIENCE, ROOT, until
-from tests.faults.webhooks.brokers import RabbitMQ, free_port
+from tests.faults.webhooks.brokers import RabbitMQ
 from tests.faults.webhooks.site import MARK, Program, is_answered, stretched
+from tests.ports import free_port
 
 from . import postgres
 from .gates import Nginx, Pgbouncer

@@ -47,6 +47,9 @@ def test_who_has_it_is_told_so():
     again = get(accept_encoding="br", if_none_match=f"W/{first.headers['ETag']}")
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"] and again.headers["Cache-Control"].startswith("public")
+    assert again.headers["Access-Control-Allow-Origin"] == "*" and "Accept-Encoding" in again.headers["Vary"]
+    assert again.headers["Cross-Origin-Resource-Policy"] == "cross-origin" and "Content-Type" not in again.headers
+    assert get(if_none_match="*").status_code == get(if_none_match=f'"x", {get().headers["ETag"]}').status_code == 304
     assert get(if_none_match=first.headers["ETag"]).status_code == 200, "another encoding is another file"
     assert Client().post("/widgets.js").status_code == 405
 

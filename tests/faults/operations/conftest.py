@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -21,6 +20,7 @@ from incenta.database import programs
 from incenta.database.embedded import Cluster
 from tests.faults.installation import until
 from tests.faults.operations.units import ROOT, Service, run_once
+from tests.ports import free_port
 
 MERCHANT = """
 from django.db import transaction
@@ -39,9 +39,7 @@ class Production:
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self.folder, self.cluster = folder, cluster
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.services: list[Service] = []
         self.key = ""
         self.token = secrets.token_urlsafe(24)

@@ -12,15 +12,10 @@ import time
 from pathlib import Path
 
 from tests.faults.installation import PATIENCE, until
+from tests.ports import free_port
 
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 """The wrapper on the path changes to another user, who may not enter a test's folder."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Broker:

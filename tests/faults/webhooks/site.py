@@ -24,9 +24,10 @@ from incenta import lifeline
 from incenta.database.embedded import Cluster
 from incenta.management.commands.up import CELERY, WORKER
 from tests.faults.installation import PATIENCE, ROOT, until
+from tests.ports import free_port
 
 from . import invariants
-from .brokers import Broker, Embedded, free_port
+from .brokers import Broker, Embedded
 from .invariants import Heard
 
 INSIDE = [sys.executable, "-c", "import django; django.setup(); from tests.faults.webhooks.inside import main; main()"]
