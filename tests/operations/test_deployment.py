@@ -51,7 +51,9 @@ def test_an_image_takes_along_nothing_that_is_a_clones_own():
 def test_the_readme_starts_what_the_units_start():
     [block] = re.findall(r"```\n(python manage\.py migrate.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     first, *processes = block.strip().splitlines()
-    before = re.findall(r"^ExecStart=.* manage\.py (\w+)", (UNITS / "incenta-migrate.service").read_text(), re.MULTILINE)
+    before = re.findall(
+        r"^ExecStart=.* manage\.py (\w+)", (UNITS / "incenta-migrate.service").read_text(), re.MULTILINE
+    )
     assert set(re.findall(r"manage\.py (\w+)", first)) == set(before) - {"check"}
     units = ("web", "worker", "webhooks", "beat")
     for said, unit in zip(processes, units, strict=True):

@@ -1,5 +1,7 @@
 """The linter of migrations finds what would hold the product up, and lets pass what does not."""
 
+import re
+
 import pytest
 from django.contrib.postgres import operations as postgres
 from django.db import migrations, models
@@ -132,6 +134,18 @@ def test_an_excuse_names_the_rule_and_the_reason_and_is_needed():
     assert faults(drop, excused={"drop": "It left the models in 1.4."}) == []
     assert faults(drop, excused={"drop": ""}) == ["excused"]
     assert faults(drop, excused={"type": "By mistake."}) == ["drop", "excused"]
+
+
+def test_the_document_shows_what_is_said_and_what_excuses():
+    text = (migration_rules.BASELINE.parents[1] / "docs" / "operate-migrations.md").read_text()
+    steps = [add(models.IntegerField(default=0)), migrations.AddIndex("sale", INDEX)]
+    more = type("Migration", (migrations.Migration,), {"operations": steps})("0002_more", "shop")
+    said = [str(fault) for fault in migration_rules.faults_of(more, state())]
+    assert len(said) == 2 and all(f"    {line}\n" in text for line in said), said
+    [program] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    names = {"migrations": migrations}
+    exec(program, names)
+    assert faults(migrations.RemoveField("sale", "note"), excused=names["Migration"].excused) == []
 
 
 def test_the_baseline_names_migrations_that_there_are():
