@@ -2,9 +2,11 @@
 const me = document.querySelector("script[data-hotkey-src]");
 const page = document.documentElement;
 
-const { install } = await import(me.dataset.hotkeySrc);
-const shortcuts = root => {
-  if (localStorage.getItem("shortcuts") !== "off") for (const el of root.querySelectorAll("[data-hotkey]")) install(el);
+const shortcuts = async root => {
+  const named = root.querySelectorAll("[data-hotkey]");
+  if (!named.length || localStorage.getItem("shortcuts") === "off") return;
+  const { install } = await import(me.dataset.hotkeySrc);
+  for (const el of named) install(el);
 };
 
 // Times come in the reader's own zone from the server; recent ones are told as distance, the exact time stays in the tooltip.
@@ -40,8 +42,8 @@ for (const el of document.querySelectorAll("select[data-guess]")) {
 
 document.querySelector('[aria-invalid="true"]')?.focus();
 
-const dress = root => { shortcuts(root); tellTimes(root); };
-dress(document);
+const dress = root => { tellTimes(root); return shortcuts(root); };
+await dress(document);
 document.addEventListener("htmx:afterSettle", event => dress(event.target)); // htmx 2
 for (const name of ["htmx:historyRestore", "htmx:after:swap"]) document.addEventListener(name, () => dress(document)); // back and forward; htmx 4
 const fail = () => say("Could not load that. Please try again.");
@@ -58,9 +60,10 @@ document.addEventListener("htmx:historyCacheMiss", event => {
 document.addEventListener("htmx:beforeSend", event => { if (event.target.closest("[hx-push-url]")) restoring?.abort(); });
 
 document.addEventListener("click", async event => {
-  const copier = event.target.closest("[data-copy], [data-copy-from]");
+  const copier = event.target.closest("[data-copy], [data-copy-from], [data-copy-address]");
   if (!copier) return;
-  const text = copier.dataset.copy ?? document.getElementById(copier.dataset.copyFrom).textContent;
+  const { copy, copyFrom } = copier.dataset; // neither: the address, which is what the list shows
+  const text = copy ?? (copyFrom ? document.getElementById(copyFrom).textContent : location.href);
   try { await navigator.clipboard.writeText(text); say("Copied"); } catch { say("This browser does not allow copying; please select the text."); }
 });
 
@@ -90,9 +93,10 @@ document.addEventListener("change", event => {
 document.addEventListener("keydown", event => {
   const step = { j: 1, k: -1 }[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("shortcuts") === "off") return;
-  if (event.target.closest?.("input, select, textarea") || document.querySelector('[data-hotkey="j"], [data-hotkey="k"]')) return;
-  const rows = [...document.querySelectorAll("#results .i-row-link")], focused = document.activeElement;
-  const here = rows.findIndex(row => row.closest("tr, li")?.contains(focused));
+  if (event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea") || document.querySelector('[data-hotkey="j"], [data-hotkey="k"]')) return;
+  const links = [...document.querySelectorAll("#results .i-row-link")], rowOf = link => link?.closest("tr, li");
+  const rows = links.filter((link, at) => rowOf(link) !== rowOf(links[at - 1])); // a row may have several
+  const here = rows.findIndex(row => rowOf(row)?.contains(document.activeElement));
   rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + step))]?.focus();
 });
 

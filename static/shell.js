@@ -1,7 +1,7 @@
 // The frame of a page: the command box, the sheet of keys, and what remembers that somebody wants no single-key shortcuts.
-const LIST = "j/k walk a list\nEnter open what has the focus\nx select the row that has the focus\ne export the list as CSV".split("\n").map(line => line.split(/ (.*)/));
+const LIST = "j/k walk a list\nEnter open what has the focus\nx select the row that has the focus\nShift+X select all from the last selected one to here\ne export the list as CSV".split("\n").map(line => line.split(/ (.*)/));
 const isOn = () => localStorage.getItem("shortcuts") !== "off";
-const isTyping = target => target.closest?.("input, select, textarea, [contenteditable]");
+const isTyping = target => target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
 
 // The command box is a link to the search page; with a script it opens over the page.
 const box = document.getElementById("command");
@@ -55,13 +55,20 @@ const tellKeys = () => {
 };
 if (sheet) sheet.addEventListener("toggle", () => { if (sheet.matches(":popover-open")) tellKeys(); });
 
+let picked; // where a range of rows begins
 document.addEventListener("keydown", event => {
   if (!isOn() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || box?.open) return;
   const row = document.activeElement?.closest("#results tr, #results li");
   const own = key => document.querySelector(`[data-hotkey="${key}"]`);
   if (event.key === "?" && sheet && !own("?")) { event.preventDefault(); sheet.togglePopover(); }
   if (event.key === "e" && !own("e")) document.querySelector('#results a[href*="export=csv"]')?.click();
-  if (event.key === "x" && !own("x")) row?.querySelector("input[type=checkbox]")?.click();
+  const pick = row?.querySelector("input[type=checkbox]");
+  if (event.key === "x" && pick && !own("x")) { pick.click(); picked = pick; }
+  if (event.key === "X" && pick && !own("Shift+X")) {
+    const boxes = [...document.querySelectorAll("#results input[name=id]")], ends = [boxes.indexOf(picked), boxes.indexOf(pick)].filter(at => at >= 0);
+    for (const each of boxes.slice(Math.min(...ends), Math.max(...ends) + 1)) if (!each.checked) each.click();
+    picked = pick;
+  }
 });
 
 // Single-key shortcuts can be switched off (WCAG 2.1.4); the choice stays in this browser.

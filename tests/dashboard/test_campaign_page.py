@@ -75,6 +75,7 @@ def test_every_figure_keeps_to_the_range_and_tells_the_days_before(traded, owner
     assert ">asha</a><b>4</b>" in page
     assert ">tara</a>" not in page
     assert "Clicks a day: 6 in all, at most 4" in page
+    assert "<span>highest 4</span>" in page
 
     page = body(owner.get(f"{traded}?range=90&compare=no"))
     assert "<dt>Clicks</dt><dd>16</dd>" in page

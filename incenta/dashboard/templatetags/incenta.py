@@ -58,6 +58,12 @@ def bars(values: list[tuple[str, int]], label: str) -> SafeString:
 
 
 @register.filter
+def highest(values: list[tuple[str, int]]) -> int:
+    """The highest of what ``bars`` draws."""
+    return max((count for _, count in values), default=0)
+
+
+@register.filter
 def amount(minor: int | None, asset: str) -> str:
     """``{{ minor|amount:"USD" }}`` → ``USD 1,234.50``; an absent amount is a dash."""
     return "–" if minor is None else money.display(minor, asset)
