@@ -81,8 +81,12 @@ def narrowed(
     """
     if not (is_sieved or any(asked)):
         return rows.order_by(*order), lambda count: None
-    near = rows.order_by(*order)[:REACH]
-    found = rows.model._base_manager.filter(pk__in=near.values("pk")).order_by(*order)
+    fields = [name.lstrip("-") for name in order]
+    last = rows.order_by(*order).values_list(*fields)[REACH - 1 : REACH].first()
+    found = rows.order_by(*order)
+    if last is not None:
+        # the first column alone bounds it in the index; what shares the last one's place is looked at with it
+        found = found.filter(**{f"{fields[0]}__gte": last[0]})
     if asked.actor:
         found = found.filter(actor=asked.actor)
     if asked.start:
@@ -91,11 +95,7 @@ def narrowed(
         found = found.filter(**{f"{time_field}__lt": asked.end})
 
     def goes_on(count: int) -> str | None:
-        if count >= limit:
-            return None
-        fields = [name.lstrip("-") for name in order]
-        last = rows.order_by(*order).values_list(*fields)[REACH - 1 : REACH].first()
-        return "~".join(map(str, last)) if last else None
+        return "~".join(map(str, last)) if last and count < limit else None
 
     return found, goes_on
 

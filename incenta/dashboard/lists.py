@@ -154,6 +154,16 @@ def beyond(field: str, point: tuple, is_upwards: bool) -> Q:
     return Q(**{f"{field}__{side}e": at}) & (Q(**{f"{field}__{side}": at}) | Q(**{field: at, f"pk__{side}": pk}))
 
 
+def within(field: str, point: tuple, is_upwards: bool) -> Q:
+    """Rows up to a point (field, pk) of the order, itself included. Without an OR around it: a plan that is made for any value
+    (PostgreSQL's choice for a prepared statement) must still stop at the bound in the index, and not filter what lies beyond."""
+    at, pk = point
+    side = "lt" if is_upwards else "gt"
+    if field == "pk":
+        return Q(**{f"pk__{side}e": pk})
+    return Q(**{f"{field}__{side}e": at}) & (Q(**{f"{field}__{side}": at}) | Q(**{f"pk__{side}e": pk}))
+
+
 def batches(records: Iterable, size: int) -> Iterator[list]:
     """The records in lists of at most ``size``."""
     some: list = []

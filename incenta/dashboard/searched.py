@@ -6,9 +6,9 @@ So a filter that nothing fits costs the same among a million rows as among ten t
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from .lists import DeepListPage, DeepPage, beyond
+from .lists import DeepListPage, DeepPage, beyond, within
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class SearchedListPage(DeepListPage):
         if self.is_filtered():
             last = rows.values_list(field, "pk")[self.reach - 1 : self.reach].first()
             if last is not None:
-                found = found.filter(beyond(field, last, not is_upwards) | Q(pk=last[1]))
+                found = found.filter(within(field, last, is_upwards))
         records = list(found[: self.per_page + 1])
         has_more, records = len(records) > self.per_page, records[: self.per_page]
         goes_on = records[-1].pk if has_more else last[1] if last else None

@@ -117,7 +117,7 @@ class Referrals(SearchedListPage):
     template_name = "referrals/list.html"
     filterset_class = AppReferralFilter
     order_field = "created_at"
-    indexed = ("q", "flagged", "from", "to")
+    indexed = ("q", "campaign", "flagged", "from", "to")
     export_name = "referrals"
     columns = [
         *COLUMNS,

@@ -53,6 +53,7 @@ class Referral(models.Model):
         ]
         indexes = [
             models.Index(fields=["app", "-created_at", "-id"], name="referral_newest"),
+            models.Index(fields=["app", "campaign", "-created_at", "-id"], name="referral_newest_of_campaign"),
             models.Index(
                 fields=["app", "-created_at", "-id"], name="referral_flagged", condition=models.Q(is_flagged=True)
             ),

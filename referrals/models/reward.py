@@ -134,16 +134,18 @@ class Reward(models.Model):
                 condition=Q(status="PENDING", holds__contains=["BUDGET"]),
             ),
             models.Index(fields=["app", "user_id", "asset"], name="reward_approved", condition=Q(status="APPROVED")),
-            # what a campaign promised and holds back: by a reason, and for a time
+            # what a campaign promised and holds back, by a reason and for a time: summed without reading the rewards
             models.Index(
                 fields=["app", "campaign"],
-                name="reward_held",
+                include=["asset", "amount_minor", "reversed_minor"],
+                name="reward_held_sum",
                 condition=Q(status__in=["PENDING", "APPROVED"]) & ~Q(holds=[]),
             ),
             models.Index(
                 fields=["app", "campaign", "matures_at"],
-                name="reward_maturing",
-                condition=Q(status__in=["PENDING", "APPROVED"], matures_at__isnull=False),
+                include=["asset", "amount_minor", "reversed_minor"],
+                name="reward_maturing_sum",
+                condition=Q(status__in=["PENDING", "APPROVED"], holds=[], matures_at__isnull=False),
             ),
         ]
 
