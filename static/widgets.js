@@ -483,6 +483,14 @@ class Redemptions extends Widget {
   }
 }
 
-for (const [name, element] of Object.entries({ "referral-share": Share, "referral-status": Status, "referral-leaderboard": Leaderboard, "marketplace-listings": Listings, "marketplace-listing-detail": Listing, "marketplace-user-redemptions": Redemptions, "marketplace-redeem-form": RedeemForm })) {
-  if (!customElements.get(name)) customElements.define(name, element);
-}
+// A page's own modules run after this one: they put in its words, and listen for what a widget needs. So the elements come to life when
+// the page is there. (Where this was loaded later than that, the second event is the one that is still to come.)
+new Promise(done => {
+  if (document.readyState === "complete") return done();
+  document.addEventListener("DOMContentLoaded", done, { once: true });
+  addEventListener("load", done, { once: true });
+}).then(() => {
+  for (const [name, element] of Object.entries({ "referral-share": Share, "referral-status": Status, "referral-leaderboard": Leaderboard, "marketplace-listings": Listings, "marketplace-listing-detail": Listing, "marketplace-user-redemptions": Redemptions, "marketplace-redeem-form": RedeemForm })) {
+    if (!customElements.get(name)) customElements.define(name, element);
+  }
+});

@@ -178,6 +178,18 @@ def test_an_alert_speaks_of_metrics_that_there_are(rule):
     assert rule["annotations"]["summary"] and rule["annotations"]["action"]
 
 
+def test_prometheus_is_told_to_ask_as_the_rules_and_the_door_expect(client, settings):
+    text = (DOCS.parent / "operate-monitoring.md").read_text()
+    told = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
+    [job] = told["scrape_configs"]
+    assert all(f'job="{job["job_name"]}"' in rule["expr"] for rule in RULES if "up{" in rule["expr"])
+    assert [(DOCS / file).exists() for file in told["rule_files"]] == [True]
+    settings.METRICS_TOKEN = job["authorization"]["credentials"]
+    asked = {"Authorization": f"Bearer {settings.METRICS_TOKEN}", "X-Forwarded-For": "203.0.113.9"}
+    assert client.get("/metrics", headers=asked).status_code == 200
+    assert client.get("/metrics", headers=asked | {"Authorization": "Bearer x"}).status_code == 404
+
+
 def test_no_two_alerts_are_called_the_same():
     called = [rule["alert"] for rule in RULES]
     assert len(called) == len(set(called))

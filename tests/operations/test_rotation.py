@@ -1,6 +1,7 @@
 """Keys are changed while the product runs: nothing becomes unreadable, and the former key can be taken away."""
 
 import re
+import subprocess
 import time
 from io import StringIO
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_a_key_of_its_own_takes_over_from_the_derived_one(kept, settings):
 
     reencrypt("--check")
     assert decrypt(WebhookSecret.objects.get(endpoint_id=kept["endpoint"]).sealed) == kept["secret"]
+
+
+def test_the_document_makes_a_key_that_encrypts(settings):
+    document = Path(django_settings.BASE_DIR) / "docs" / "operate-keys.md"
+    [command] = re.findall(r"^\$ (python3 -c .+)$", document.read_text(), re.MULTILINE)
+    key = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    settings.ENCRYPTION_KEYS = [key]
+    assert decrypt(encrypt("asha")) == "asha"
 
 
 def test_second_factors_are_never_open_in_the_database(himal, settings):

@@ -1,7 +1,9 @@
 """``docs/widgets.md``: its helpers sign what we believe, and what it says of the calls, attributes and events is so."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +48,52 @@ def test_the_javascript_signs(shop, node):
     )
     given = json.dumps({"users": USERS, "secret": shop.secret, "app": shop.app.pk})
     told = subprocess.run([node, "-e", program], input=given.encode(), capture_output=True, check=True, timeout=60)
+    assert [tokens.user_of(shop.app, token) for token in json.loads(told.stdout)] == list(USERS)
+
+
+GO = """
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	var given struct { Users []string; Secret string; App string }
+	json.NewDecoder(os.Stdin).Decode(&given)
+	tokens := []string{}
+	for _, user := range given.Users {
+		token, err := UserToken(user, given.Secret, given.App)
+		if err != nil { panic(err) }
+		tokens = append(tokens, token)
+	}
+	told, _ := json.Marshal(tokens)
+	fmt.Print(string(told))
+}
+"""
+PHP = """
+$given = json_decode(stream_get_contents(STDIN), true);
+echo json_encode(array_map(fn ($user) => user_token($user, $given["secret"], $given["app"]), $given["users"]));
+"""
+
+
+@pytest.mark.parametrize("language", ["go", "php"])
+def test_the_other_languages_sign(shop, tmp_path, language):
+    """Where they are installed, as in CI."""
+    program = shutil.which(language) or pytest.skip(f"{language} is not installed.")
+    (snippet,) = snippets(language)
+    file = tmp_path / f"main.{language}"
+    if language == "go":
+        # imports stand above everything else
+        head, _, body = snippet.replace("package incenta", "package main").partition("\n)\n")
+        imports, _, main = GO.partition("\n)\n")
+        file.write_text(f"{head}\n){imports}\n)\n{body}\n{main}")
+        command = [program, "run", str(file)]
+    else:
+        file.write_text(snippet + PHP)
+        command = [program, str(file)]
+    given = json.dumps({"users": USERS, "secret": shop.secret, "app": shop.app.pk})
+    here = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off", "GOPATH": str(tmp_path)}
+    told = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=240, env=here)
     assert [tokens.user_of(shop.app, token) for token in json.loads(told.stdout)] == list(USERS)
 
 
