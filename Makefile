@@ -19,11 +19,12 @@ test: install
 test-faults: install
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -rs tests/faults/webhooks tests/faults/operations $(ARGS)
 
-# Clients generated from the description run a programme against a product. Needs nodejs and npm; what is missing is skipped, and said.
+# Clients generated from the description run a programme against a product, and so do the acceptance programs. Needs nodejs and npm; what is
+# missing is skipped, and said.
 test-clients: install
 	@$(PYTHON) -m pytest -rs tests/clients $(ARGS)
 
-# Needs nginx, pgbouncer and rabbitmq-server, and says what is missing. See docs/scale-out.md.
+# Needs nginx, pgbouncer, rabbitmq-server and nodejs, and says what is missing. See docs/scale-out.md.
 test-scale-out: install
 	@$(PYTHON) -m tests.scale_out $(ARGS)
 

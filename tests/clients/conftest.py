@@ -1,7 +1,6 @@
 """Clients generated from the description, against a product that runs: minutes of others' programs, so they are asked for by name
 (``make test-clients``)."""
 
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,12 +30,3 @@ def product(tmp_path_factory) -> Iterator[Installation]:
 @pytest.fixture(scope="session")
 def url(product) -> str:
     return f"http://127.0.0.1:{product.port}"
-
-
-@pytest.fixture(scope="session")
-def description_file(url, tmp_path_factory) -> Path:
-    """The description as the product that runs hands it out."""
-    file = tmp_path_factory.mktemp("description") / "openapi.json"
-    with urllib.request.urlopen(f"{url}/v1/openapi.json", timeout=60) as answer:
-        file.write_bytes(answer.read())
-    return file

@@ -13,26 +13,30 @@ from uuid import uuid4
 
 import pytest
 
+from tests.docs.following import blocks
+
 pytestmark = pytest.mark.timeout(600)
 RUN = uuid4().hex[:8]
 """So that it runs again against the same product."""
 ASHA = f"asha {RUN}"
 PACKAGE = "incenta_client"
 # ruff tidies what is generated, and stands beside the interpreter
-ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
 
 
 @pytest.fixture(scope="module")
-def generated(description_file, tmp_path_factory) -> Iterator[str]:
-    """What the generator said; the package can be imported."""
+def generated(url, tmp_path_factory) -> Iterator[str]:
+    """What was said to the document's own commands; the package can be imported."""
     folder = tmp_path_factory.mktemp("python")
-    command = [Path(sys.executable).with_name("openapi-python-client"), "generate", "--path", description_file]
+    [program] = [content for _, _, content in blocks(DOCUMENT.read_text()) if content.startswith("pip install")]
     run = subprocess.run(
-        [*command, "--output-path", folder / PACKAGE, "--meta", "none"],
-        env=ENVIRONMENT, cwd=folder, capture_output=True, text=True, timeout=240,
+        ["bash", "-euo", "pipefail", "-c", program],
+        env=ENVIRONMENT | {"INCENTA_URL": url}, cwd=folder, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     sys.path.insert(0, str(folder))
@@ -63,7 +67,7 @@ def api(generated, url, product) -> Callable:
     return call
 
 
-def test_nothing_of_the_description_is_left_out(generated, description_file):
+def test_nothing_of_the_description_is_left_out(generated):
     """The generator skips what it does not understand, and warns."""
     assert "Warning" not in generated and "WARNING" not in generated, generated
 

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.following import blocks
+
 pytestmark = [pytest.mark.node, pytest.mark.npm, pytest.mark.timeout(600)]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clients.md"
+QUIETLY = {f"npm_config_{name}": "false" for name in ("audit", "fund")} | {
+    f"npm_config_{name}": "true" for name in ("ignore_scripts", "prefer_offline")
+}
 SOURCES = Path(__file__).with_name("typescript")
 
 
@@ -20,7 +25,7 @@ def run(folder: Path, *command: str | Path, **environment: str) -> subprocess.Co
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory, description_file) -> Path:
+def project(tmp_path_factory, url) -> Path:
     """The sources beside the types that are generated now, with what they need installed."""
     folder = tmp_path_factory.mktemp("typescript") / "project"
     shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("node_modules"))
@@ -30,9 +35,10 @@ def project(tmp_path_factory, description_file) -> Path:
         if os.environ.get("CI", "").lower() not in {"1", "true", "yes"}:
             pytest.skip("npm cannot install: " + told.splitlines()[0][:200])
         pytest.fail(told, pytrace=False)
-    program = folder / "node_modules" / ".bin" / "openapi-typescript"
-    generated = run(folder, program, description_file, "--output", "schema.d.ts")
-    assert generated.returncode == 0, generated.stdout + generated.stderr
+    # the document's own commands; what they install is there by now, in just these versions
+    [program] = [content for _, _, content in blocks(DOCUMENT.read_text()) if content.startswith("npm install")]
+    generated = run(folder, "bash", "-euo", "pipefail", "-c", program, INCENTA_URL=url, **QUIETLY)
+    assert generated.returncode == 0 and (folder / "schema.d.ts").exists(), generated.stdout + generated.stderr
     # what the document shows is compiled and run beside the programme
     (shown,) = re.findall(r"```typescript\n(.*?)```", DOCUMENT.read_text(), re.S)
     (folder / "shown.ts").write_text(shown)
