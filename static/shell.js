@@ -78,6 +78,14 @@ for (const el of document.querySelectorAll("[data-shortcuts]")) {
   el.addEventListener("change", () => { localStorage.setItem("shortcuts", el.checked ? "on" : "off"); location.reload(); });
 }
 
+// The menu is longer than most windows: where one is stands in sight, also when a phone opens it.
+const side = document.getElementById("side");
+const showHere = () => {
+  const here = side.querySelector("[aria-current=page]");
+  if (here && here.offsetTop + here.offsetHeight > side.clientHeight) side.scrollTop = here.offsetTop - side.clientHeight / 2;
+};
+if (side) { showHere(); side.addEventListener("toggle", showHere); }
+
 // A menu of many apps is narrowed by what is typed.
 document.addEventListener("input", event => {
   if (!event.target.matches("[data-narrows]")) return;

@@ -20,7 +20,6 @@ from django.urls import reverse
 from incenta import clock
 from incenta.accounts.audit import TYPES
 from incenta.accounts.models import AuditEntry
-from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 
 from .access import actors, may
@@ -29,6 +28,7 @@ from .exports import csv_response
 from .lists import said
 from .overview import page_of_subject
 from .pages import AppPage
+from .telling import in_short
 
 PER_PAGE = 50
 REACH = 5_000
@@ -149,13 +149,12 @@ def _events(request: HttpRequest, asked: Asked, cursor: str, limit: int) -> tupl
 
 
 def _of_event(request: HttpRequest, event: Event) -> Line:
-    known = EVENT_TYPES.get(event.type)
     page = page_of_subject(event.subject_type)
     return Line(
         event.recorded_at,
         f"{event.position}~{event.pk}",
         event.actor,
-        known.description.rstrip(".") if known else event.type,
+        in_short(event.type),
         event.type,
         event.subject_id,
         reverse(f"dashboard:{page}", args=[request.app.pk, event.subject_id]) if page else "",

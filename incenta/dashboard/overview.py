@@ -19,12 +19,12 @@ from incenta import clock, money
 from incenta.accounts.models import Membership
 from incenta.api import metering
 from incenta.database import sql
-from incenta.events.catalogue import EVENT_TYPES
 from incenta.events.models import Event
 
 from .access import may
 from .minute import kept
 from .pages import Action, AppPage
+from .telling import in_short
 
 RANGES = (7, 30, 90)
 USUAL_RANGE = 30
@@ -181,13 +181,12 @@ class Overview(AppPage):
 
     def _told(self, group: list[Event], pages: dict[str, str]) -> dict:
         event, is_one = group[0], len(group) == 1
-        known = EVENT_TYPES.get(event.type)
         page = pages.get(event.subject_type) if is_one else None
         people = {who for each in group if (who := _who(each))}
         return {
             "event": event,
             "count": len(group),
-            "text": known.description.rstrip(".") if known else event.type,
+            "text": in_short(event.type),
             "who": next(iter(people)) if len(people) == 1 else "",
             "people": len(people),
             "amount": _amount(event) if is_one else "",

@@ -1,10 +1,15 @@
-"""Who was told of an event. Pages that show events ask whoever delivers them, which the rooms that make events do not know."""
+"""What an event says, and who was told of it.
+
+Pages that show events ask whoever delivers them, which the rooms that make events do not know.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.http import HttpRequest
+
+from incenta.events.catalogue import EVENT_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,9 @@ def told(request: HttpRequest, event_ids: list[str]) -> dict[str, list[Told]]:
         for event_id, each in teller(request, event_ids).items():
             found.setdefault(event_id, []).extend(each)
     return found
+
+
+def in_short(event_type: str) -> str:
+    """The first sentence of what the catalogue says of an event; the others are for who writes a receiver."""
+    known = EVENT_TYPES.get(event_type)
+    return known.description.partition(". ")[0].rstrip(".") if known else event_type

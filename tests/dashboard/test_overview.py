@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from incenta.accounts.models import Role
 from incenta.dashboard.overview import Number, Span
+from incenta.dashboard.telling import in_short
+from incenta.events.catalogue import EVENT_TYPES
 from referrals import stats
 from tests.dashboard.conftest import body, sign_in, statements
 
@@ -58,6 +60,11 @@ def test_a_number_compares_like_with_like_or_says_why_not(whole, before, first, 
 
 def test_days_are_whole_and_lie_side_by_side():
     assert (SPAN.start, SPAN.before) == (TODAY - timedelta(days=30), TODAY - timedelta(days=60))
+
+
+def test_an_event_is_told_in_one_sentence():
+    assert [told for told in map(in_short, EVENT_TYPES) if ". " in told or not told or len(told) > 100] == []
+    assert in_short("FROM_ANOTHER_RELEASE") == "FROM_ANOTHER_RELEASE"
 
 
 def test_what_waits_comes_first_and_the_numbers_are_true(himal, owner, url):
@@ -120,6 +127,17 @@ def test_a_new_app_is_shown_its_first_steps(himal, owner, url):
     assert "Make a campaign: who is rewarded, how much, until when<span" in body(owner.get(url("overview/")))
     shop(himal)
     assert "Four steps" not in body(owner.get(url("overview/")))
+
+
+def test_a_live_app_in_which_nothing_happened_says_how_to_go_live(himal, owner, url):
+    assert "going live takes" not in body(owner.get(url("overview/")))  # the first steps are told instead
+    owner.post(url("overview/steps/hide/"))
+    page = body(owner.get(url("overview/")))
+    assert "going live takes a campaign here" in page and url("keys/new/") in page
+    assert "going live takes" not in body(owner.get(url("overview/", himal.app.sandbox)))
+    analyst = sign_in(himal.app.merchant, Role.ANALYST)
+    analyst.post(url("overview/steps/hide/"))
+    assert url("keys/new/") not in body(analyst.get(url("overview/")))
 
 
 def test_each_role_sees_what_it_may_do(himal, url):

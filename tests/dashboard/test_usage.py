@@ -41,6 +41,20 @@ def test_the_forecast_follows_the_last_whole_days(today, by_day, told):
     assert forecast(month, sum(by_day.values()), days) == told
 
 
+@pytest.mark.parametrize(
+    ("today", "by_day", "told"),
+    [
+        (11, {10: 70}, (70 + 21 * 70, 70.0)),  # the day on which it was made, at whatever hour, is no whole one
+        (9, {9: 40}, (40 + 22 * 40, 40)),
+        (11, {9: 500, 10: 70}, (570 + 21 * 70, 70.0)),
+    ],
+)
+def test_days_before_the_app_was_there_are_no_days_without_calls(today, by_day, told):
+    month = month_of(date(2026, 5, 1), date(2026, 5, today))
+    days = {date(2026, 5, day): calls for day, calls in by_day.items()}
+    assert forecast(month, sum(by_day.values()), days, since=date(2026, 5, 9)) == told
+
+
 def test_a_month_that_is_over_has_no_forecast():
     assert forecast(month_of(date(2026, 4, 1), date(2026, 5, 1)), 9, {date(2026, 4, 3): 9}) is None
 
@@ -68,6 +82,7 @@ def test_calls_are_counted_by_day_and_endpoint(himal, owner, url):
     assert sum(counted.values()) == 6
     page = body(owner.get(url("usage/")))
     assert "GET /v1/campaigns (4)" in page
+    assert "GET /v1/campaigns/{campaign_id} (1)" in page
     assert "At this pace by" in page
     assert 'class="i-gauge"' in body(owner.get(url("campaigns/")))
     assert "No calls" in body(owner.get(url("usage/?month=last")))

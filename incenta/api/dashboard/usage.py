@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from incenta.api import metering
 from incenta.dashboard.pages import AppPage
 
+from .failures import place_told
+
 SHOWN = 5
 """Endpoints with a colour of their own; the others are one."""
 PACE_DAYS = 7
@@ -42,14 +44,15 @@ def month_of(day: date, today: date) -> Month:
     return Month(start, (start + timedelta(days=32)).replace(day=1), today)
 
 
-def forecast(month: Month, calls: int, by_day: dict[date, int]) -> tuple[int, float] | None:
-    """``(calls at the month's end, calls a day)`` at the pace of the latest whole days of this month; without one, of today so far.
+def forecast(month: Month, calls: int, by_day: dict[date, int], since: date = date.min) -> tuple[int, float] | None:
+    """``(calls at the month's end, calls a day)`` at the pace of the latest whole days of this month on which the app was there
+    (``since``); without one, of today so far.
 
     ``None`` where the month is over, or nothing was called.
     """
     if not month.is_running or not calls:
         return None
-    whole = [day for day in month.days if day < month.today][-PACE_DAYS:]
+    whole = [day for day in month.days if since < day < month.today][-PACE_DAYS:]
     pace = sum(by_day.get(day, 0) for day in whole) / len(whole) if whole else by_day.get(month.today, 0)
     # what is left of today is taken to be as much as still lacks to the pace
     rest = max(0.0, pace - by_day.get(month.today, 0)) + pace * (month.end - month.today - timedelta(days=1)).days
@@ -120,6 +123,8 @@ class Usage(AppPage):
         )
         by_endpoint, by_day, limited, failed = Counter(), Counter(), Counter(), Counter()
         for row in rows:
+            method, _, route = row["endpoint"].partition(" ")
+            row["endpoint"] = f"{method} {place_told(route)}"
             by_endpoint[row["endpoint"]] += row["made"]
             by_day[row["day"]] += row["made"]
             limited[row["endpoint"]] += row["refused"]
@@ -134,7 +139,7 @@ class Usage(AppPage):
         series = [(name, sums[name]) for name in [*shown, OTHERS] if name in sums]
         used = metering.usage(request.app)
         calls = sum(by_day.values()) if is_last else used["calls"]
-        ahead = forecast(month, calls, by_day)
+        ahead = forecast(month, calls, by_day, request.app.created_at.astimezone(UTC).date())
         return self.page(
             {
                 "month": month,
