@@ -163,7 +163,7 @@ def settle(app: App, redemption_id: str, status: str, *, actor: str = "") -> Ite
         found = app.item_redemptions.filter(pk=redemption_id).values_list("user_id", flat=True).first()
         if found is None:
             raise NotFound("redemption_not_found", "Redemption not found.")
-        wallets = ledger.lock(app, [found])
+        wallets = ledger.lock(app, [found], create=False)
         redemption = app.item_redemptions.select_for_update(of=("self",)).select_related("item").get(pk=redemption_id)
         if redemption.status == status:
             return redemption

@@ -142,7 +142,7 @@ def cancel(app: App, redemption_id: str, *, reason: str = "", actor: str = "") -
     """
     with sql.transaction_joined():
         found = get(app, redemption_id)
-        wallets = ledger.lock(found.app, [found.user_id])  # before the row, as everywhere
+        wallets = ledger.lock(found.app, [found.user_id], create=False)  # before the row, as everywhere
         redemption = _locked(app, redemption_id)
         if redemption.status == RedemptionStatus.CANCELLED:
             return redemption

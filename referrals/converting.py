@@ -89,6 +89,7 @@ SELECT
     WHERE app_id = %(app_id)s AND campaign_id = %(campaign_id)s AND referrer_id = %(referrer_id)s
     ORDER BY converted_at DESC LIMIT {MOST_PAST}) p),
   {usual.READ},
+  (SELECT referrer_id FROM referrals_referral WHERE id = %(referral_id)s),
   (SELECT version FROM referrals_campaign WHERE id = %(campaign_id)s)
 """
 
@@ -208,9 +209,9 @@ def convert(
                 "budgeted": rules.budget_minor is not None,
                 "usual_wanted": usual.is_wanted(campaign_id),
             } | looking.click_of(app, context)
-            *seen, present_version = sql.row(_READ, asked)
-            if version == rules.version == present_version:
-                break  # else somebody changed the campaign while we waited for the wallets: what we found is of yesterday
+            *seen, present_referrer, present_version = sql.row(_READ, asked)
+            if version == rules.version == present_version and referrer_id == present_referrer:
+                break  # else the campaign was changed, or the referrer erased, while we waited for the wallets: we look anew
         (
             of_code,
             of_order,

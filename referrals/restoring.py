@@ -55,7 +55,7 @@ def restore(app: App, ids: Sequence[str], *, effects: list[dict], actor: str) ->
         cancelled = app.rewards.select_related("campaign", "referral").filter(pk__in=minor).order_by("pk")
         for reward in cancelled:
             by_conversion.setdefault(reward.conversion_id, []).append(reward)
-        wallets = ledger.lock(app, {reward.user_id for reward in cancelled})
+        wallets = ledger.lock(app, {reward.user_id for reward in cancelled}, create=False)
         for conversion in found.order_by("campaign_id", "pk"):
             told += _one(app, wallets, conversion, by_conversion.get(conversion.pk, []), minor, actor)
             if conversion.referrer_id in gave and firing.fired(app, {conversion.pk}):

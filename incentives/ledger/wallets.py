@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from incenta.errors import Overtaken
 from incenta.ids import new_id
 from incenta.money import POINTS, display
 
@@ -51,7 +52,12 @@ class Wallets:
         self._touched: dict[str, WalletState] = {}
 
     def __getitem__(self, user_id: str) -> WalletState:
-        return self._wallets[user_id]
+        """Raises ``Overtaken`` for somebody who is not among them: a row that was read before the lock names another person now, for
+        whoever it was of has been erased meanwhile."""
+        try:
+            return self._wallets[user_id]
+        except KeyError:
+            raise Overtaken from None
 
     def __contains__(self, user_id: str) -> bool:
         return user_id in self._wallets
@@ -101,7 +107,7 @@ class Wallets:
         Raises ``InsufficientBalance``, ``HoldClosed``, ``HoldExceeded``, ``ReversalExceeded``, ``BalanceTooLarge``, each with
         nothing planned but the expiry of due lots; ``LotsNotLoaded`` and ``ValueError`` for mistakes of ours.
         """
-        wallet = self._wallets[user_id]
+        wallet = self[user_id]
         rule = KINDS[kind]
         is_points = asset in POINTS
         if rule.settles:
@@ -139,7 +145,7 @@ class Wallets:
 
     def expire_due(self, user_id: str, asset: str, *, occurred_at: datetime | None = None) -> list[TransferState]:
         """Plans an EXPIRE for each lot that is due (its cause is the lot). Needs ``load_lots``. Nothing due: an empty list."""
-        wallet = self._wallets[user_id]
+        wallet = self[user_id]
         return [
             self._expire_lot(wallet, lot, occurred_at)
             for lot in self._live(wallet, asset)
@@ -370,7 +376,7 @@ class Wallets:
     # --- reading and writing ----------------------------------------------------------------------------------------
     def load_lots(self, user_ids: Iterable[str], asset: str) -> None:
         """Reads the live lots of these users: one statement, or none where no lot is in play."""
-        unread = {w.id: w for w in map(self._wallets.__getitem__, user_ids) if asset in POINTS and asset not in w.lots}
+        unread = {w.id: w for w in map(self.__getitem__, user_ids) if asset in POINTS and asset not in w.lots}
         if not unread:
             return
         found: dict[str, list[LotState]] = {wallet_id: [] for wallet_id in unread}

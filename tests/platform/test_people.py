@@ -1,14 +1,19 @@
 """One person's data: all of it told, all of it without a name afterwards, and every sum as it was."""
 
+import threading
+import time
+
 import pytest
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from incenta.accounts import people
+from incenta.database import sql
 from incenta.events import dispatch
 from incentives import ledger
 from tests.cast import at_once
 from tests.everything import one_of_everything
+from tests.marketplace.stalls import books_are_right, cancels, earns, opens, redeems, sells
 
 pytestmark = pytest.mark.django_db
 
@@ -199,6 +204,60 @@ def test_an_id_that_is_an_everyday_word_spoils_nothing(himal):
     assert told[0]["currency"] == "USD"
     assert told[0]["refereeId"].startswith("former-member-")
     assert told[0]["amount"] == 50
+
+
+WAITS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%incentives_wallet%'"""
+
+
+def while_erased(app, user_id: str, act):
+    """``act`` in a thread of its own: it waits for the wallet which the erasure has locked, and goes on when all is erased."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.extend(at_once(1, lambda place: act())))
+    with transaction.atomic():
+        ledger.lock(app, [user_id])
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not sql.row(WAITS)[0]:
+            sql.row("SELECT pg_stat_clear_snapshot()")
+            assert time.monotonic() < deadline, "nobody waits"
+        people.erase(app, user_id)
+    thread.join()
+    return answers[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "what", ["convert", "approve", "pay_many", "release", "return_item", "return_offer", "reverse"]
+)
+def test_what_waited_for_the_erasure_meets_the_former_member(himal, what):
+    """Not his old name, which was read before: no row brings it back, and nothing breaks."""
+    asha = "asha the first"
+    code = himal.code(himal.campaign(rewardModel="FIXED", rewardValue=5), asha)
+    made = himal.convert(code, "bikram")
+    opens(himal)
+    earns(himal, asha)
+    item = himal.post("/incentives/catalog", {"name": "Mug", "coinCost": 10})
+    taken = himal.post("/incentives/redeem", {"userId": asha, "itemId": item["id"]})
+    bought = redeems(himal, sells(himal), asha)
+    reward = made["rewardId"]
+    if what == "release":
+        himal.post(f"/rewards/{reward}/hold", {"note": "Wait"})
+    cancelled = {"status": "CANCELLED"}
+    acts = {
+        "convert": lambda: himal.convert(code, "devi"),
+        "approve": lambda: himal.post(f"/rewards/{reward}/approve"),
+        "pay_many": lambda: himal.post("/rewards/pay", {"ids": [reward], "payoutReference": "run 7"}),
+        "release": lambda: himal.post(f"/rewards/{reward}/release"),
+        "return_item": lambda: himal.patch(f"/incentives/redemptions/{taken['redemptionId']}", cancelled),
+        "return_offer": lambda: cancels(himal, bought["redemptionId"]),
+        "reverse": lambda: himal.post(f"/conversions/{made['conversionId']}/reverse", {"reason": "Returned"}),
+    }
+    answer = while_erased(himal.app, asha, acts[what])
+    assert answer.status == (404 if what == "convert" else 200), answer
+    assert rows_naming(himal.app, asha) == []
+    books_are_right(himal.app)
 
 
 @pytest.mark.django_db(transaction=True)
