@@ -6,6 +6,7 @@ mailbox is all by which an account can be recovered. Whether a password needs a 
 """
 
 import functools
+from ipaddress import ip_address
 
 from allauth.account import checks as account_checks
 from allauth.account.adapter import DefaultAccountAdapter
@@ -18,7 +19,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.checks import register
 from django.core.checks.registry import registry
+from django.http import HttpRequest
 from django.urls import reverse
+
+from incenta.api.authentication import caller_ip
 
 _ALLAUTHS = "allauth.account.stages.EmailVerificationStage"
 
@@ -27,6 +31,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_stages(self) -> list[str]:
         ours = f"{Verification.__module__}.{Verification.__qualname__}"
         return [ours if stage == _ALLAUTHS else stage for stage in super().get_login_stages()]
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The visitor's address, by which sign-ins are limited and sessions listed: not that of our own proxy, which is everybody's."""
+        try:
+            return str(ip_address(caller_ip(request)))
+        except ValueError:
+            return super().get_client_ip(request)
 
     def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
         """With the address of the page that takes a code."""

@@ -12,6 +12,7 @@ from django.test import Client
 
 from incenta.accounts import entrance
 from incenta.accounts.models import User
+from tests.cast import at_once
 from tests.dashboard.conftest import body
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,56 @@ def test_an_operator_may_ask_the_code_of_everybody(mailoutbox, settings):
     assert answer.url == CODE_PAGE and browser.get("/dashboard/start/").status_code == 302
     assert browser.post(CODE_PAGE, {"code": code_in(mailoutbox)}).url == "/dashboard/"
     assert browser.get("/dashboard/start/").status_code == 200
+
+
+def test_who_fails_behind_our_own_proxy_locks_nobody_else_out(settings):
+    """Of all that come through the proxy each has an address of his own, which no header of his can change."""
+    settings.BEHIND_PROXY = True
+    user = User.objects.create_user(ASHA, "correct horse battery")
+
+    def sign_in(address: str, password: str, claimed: str = "198.51.100.7"):
+        browser = Client(headers={"x-forwarded-for": f"{claimed}, {address}"})
+        return browser.post(
+            "/accounts/login/", {"login": ASHA if password else "x@x.example", "password": password or "x"}
+        )
+
+    for number in range(12):
+        sign_in("203.0.113.9", "", claimed=f"192.0.2.{number}")
+    assert "Too many failed login attempts" in body(sign_in("203.0.113.9", "correct horse battery"))
+    assert sign_in("198.51.100.7", "correct horse battery").status_code == 302
+    assert user.usersession_set.get().ip == "198.51.100.7"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("how", "asked"), [("", "optional"), ("", "mandatory"), ("passkey/", "optional")])
+def test_of_many_who_sign_up_with_one_address_at_once_one_does(settings, how, asked):
+    settings.ACCOUNT_EMAIL_VERIFICATION = asked
+    settings.ACCOUNT_RATE_LIMITS = False
+    sent = {} if how else {"password1": "tall-mountain-9"}
+    answers = at_once(8, lambda place: sign_up(how=how, **sent)[1])
+    told = {(answer.status_code, answer.get("Location", "")) for answer in answers}
+    first = (302, CODE_PAGE if how or asked == "mandatory" else "/dashboard/")
+    assert first in told and told - {first} <= (
+        set() if asked == "mandatory" else {(302, "/accounts/login/"), (200, "")}
+    )
+    assert User.objects.get().email == EmailAddress.objects.get().email == ASHA
+
+
+def test_another_address_needs_the_password_again(himal, owner, mailoutbox):
+    """Else whoever sits down at an open session proves an address of his own, and has the account."""
+    there, own = "/accounts/email/", owner.user.email
+    EmailAddress.objects.create(user=owner.user, email=own, primary=True, verified=True)
+    EmailAddress.objects.create(user=owner.user, email="second@himal.example", verified=True)
+    wishes = {"action_add": "mallory@x.example", "action_primary": "second@himal.example", "action_remove": own}
+    for press, email in wishes.items():
+        asked = owner.post(there, {press: "", "email": email})
+        assert asked.url == f"/accounts/reauthenticate/?next={there.replace('/', '%2F')}", press
+        owner.post(asked.url, {"password": "wrong"})
+    assert set(EmailAddress.objects.values_list("email", "primary")) == {(own, True), ("second@himal.example", False)}
+    assert not mailoutbox and "Confirm Access" in body(owner.get(asked.url))
+    owner.post(there, {"action_primary": "", "email": "second@himal.example"})
+    owner.post(asked.url, {"password": "correct horse battery"})
+    assert EmailAddress.objects.get(primary=True).email == "second@himal.example"
 
 
 def test_a_passkey_is_made_only_after_the_address_is_proved(mailoutbox):
