@@ -10,7 +10,7 @@ from django.db.models import F, Sum
 from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.database.sql import row, transaction_joined
-from incenta.errors import BadRequest, InvalidInput, NotFound
+from incenta.errors import BadRequest, Conflict, InvalidInput, NotFound
 
 from .models import Campaign, CampaignSpend, CampaignVersion
 from .models.campaign import CampaignStatus, FulfillmentType, ReferralType, RewardModel
@@ -114,15 +114,26 @@ def create(app: App, values: dict, *, actor: str = "") -> Campaign:
     return campaign
 
 
-def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "") -> Campaign:
+def outdated(campaign: Campaign) -> Conflict:
+    """The refusal to change what is no longer as somebody saw it."""
+    return Conflict(
+        "campaign_changed",
+        f"Somebody changed this campaign meanwhile: it is at version {campaign.version}. Please open it again.",
+    )
+
+
+def revise(app: App, campaign_id: str, changes: dict, *, actor: str = "", seen: int | None = None) -> Campaign:
     """Changes a campaign and numbers its new version; unchanged values make none. Rewards already made keep the rules that made them.
 
-    Raises ``NotFound`` ``campaign_not_found``, ``InvalidInput``.
+    ``seen``: the version that somebody had before his eyes. Raises ``NotFound`` ``campaign_not_found``, ``InvalidInput``, and
+    ``Conflict`` ``campaign_changed`` where it is another one by now.
     """
     with transaction_joined():
         campaign = app.campaigns.select_for_update().filter(pk=campaign_id).first()
         if campaign is None:
             raise NotFound("campaign_not_found", "Campaign not found.")
+        if seen not in (None, campaign.version):
+            raise outdated(campaign)
         before = rules_face(campaign)
         currency, in_coins = campaign.currency, campaign.fulfillment_type == FulfillmentType.COINS
         _take(campaign, changes)

@@ -19,6 +19,8 @@ from referrals.models.campaign import BudgetPolicy, CodeFormat, FraudMode, Fulfi
 from .sentences import plain
 
 TIER_ROWS = 8
+LONGEST_COUNT = 12
+"""Digits of a whole number: far more than any field takes."""
 DISCOUNTS = [("", "No discount code"), ("PERCENTAGE", "Percent off"), ("FIXED_AMOUNT", "Amount off")]
 
 
@@ -36,7 +38,7 @@ def _amount(label: str, help_text: str = "", **more) -> forms.CharField:
 def _count(label: str, help_text: str = "") -> forms.CharField:
     attrs = {"inputmode": "numeric", "autocomplete": "off"}
     return forms.CharField(
-        label=label, help_text=help_text, max_length=12, required=False, widget=forms.TextInput(attrs=attrs)
+        label=label, help_text=help_text, max_length=LONGEST_COUNT, required=False, widget=forms.TextInput(attrs=attrs)
     )
 
 
@@ -248,10 +250,7 @@ class CampaignForm(forms.Form):
     def clean(self) -> dict:
         told = super().clean()
         if self.campaign and told.get("version") and told["version"] != str(self.campaign.version):
-            now = self.campaign.version
-            self.add_error(
-                None, f"Somebody changed this campaign meanwhile: it is at version {now}. Please open it again."
-            )
+            self.add_error(None, campaigns.outdated(self.campaign).message)
             return told
         try:
             self.values = CampaignInput.values(self.sent())
@@ -308,7 +307,7 @@ def _number(text: str) -> Decimal | str:
 
 
 def _whole(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdecimal() else text
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_COUNT else text
 
 
 SPELLING = {camel(name): name for name in CampaignForm.base_fields} | {

@@ -19,7 +19,7 @@ from incenta.dashboard.access import actor_of, actors, may
 from incenta.dashboard.days import from_and_to
 from incenta.dashboard.lists import ListPage
 from incenta.dashboard.pages import Action, AppPage
-from incenta.errors import InvalidInput, NotFound
+from incenta.errors import Conflict, InvalidInput, NotFound
 from referrals import campaigns, stats
 from referrals.models import Campaign, CampaignTotal, StatDelta
 from referrals.models.campaign import CampaignStatus, ReferralType
@@ -222,9 +222,13 @@ class EditCampaign(CampaignPage):
         if is_fine:
             try:
                 with transaction.atomic():
-                    revised = campaigns.revise(request.app, campaign.pk, form.values, actor=actor_of(request))
+                    revised = campaigns.revise(
+                        request.app, campaign.pk, form.values, actor=actor_of(request), seen=campaign.version
+                    )
             except InvalidInput as error:
                 form.refuse_domain(error)
+            except Conflict as error:
+                form.add_error(None, error.message)
             else:
                 changed = revised.version != campaign.version
                 messages.success(request, f"Saved as version {revised.version}." if changed else "Nothing was changed.")

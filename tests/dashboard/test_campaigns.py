@@ -7,7 +7,8 @@ import re
 import pytest
 from django.utils.html import escape
 
-from tests.dashboard.conftest import CAMPAIGN, body, make_campaign, statements
+from tests.cast import at_once
+from tests.dashboard.conftest import CAMPAIGN, body, make_campaign, sign_in, statements
 
 pytestmark = pytest.mark.django_db
 
@@ -179,6 +180,29 @@ def test_a_change_over_somebody_elses_is_refused(himal, owner, url):
     assert answer.status_code == 422
     assert "Somebody changed this campaign meanwhile" in body(answer)
     assert himal.get(f"/campaigns/{campaign}")["rewardValue"] == 7
+
+
+@pytest.mark.parametrize("part", ["min", "value", "cap"])
+def test_numbers_of_any_length_are_refused_and_break_nothing(himal, owner, url, part):
+    campaign = himal.campaign()
+    row = {"tier_1_min": "0", "tier_1_value": "5"} | {f"tier_1_{part}": "9" * 5_000}
+    answer = owner.post(url(f"campaigns/{campaign}/edit/"), CAMPAIGN | {"reward_model": "TIERED", "version": "1"} | row)
+    assert answer.status_code == 422 and "Tier 1" in body(answer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_save_over_the_same_version_one_does(himal, url):
+    campaign = himal.campaign(rewardModel="FIXED", rewardValue=10)
+    form = CAMPAIGN | {"version": "1", "referral_type": "ONE_SIDED"}
+    browsers = [sign_in(himal.app.merchant) for _ in range(6)]
+    where = url(f"campaigns/{campaign}/edit/")
+    answers = at_once(6, lambda place: browsers[place].post(where, form | {"reward_value": str(20 + place)}))
+    assert sorted(answer.status_code for answer in answers) == [302] + [422] * 5
+    refused = next(answer for answer in answers if answer.status_code == 422)
+    assert "it is at version 2" in body(refused)
+    saved = next(place for place, answer in enumerate(answers) if answer.status_code == 302)
+    kept = himal.get(f"/campaigns/{campaign}")
+    assert (kept["ruleVersion"], kept["rewardValue"]) == (2, 20 + saved)
 
 
 def test_the_list_shows_the_same_figures(himal, owner, url):
