@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 
-from incenta.accounts.models import ApiKey, App
+from incenta.accounts.models import App
 from incenta.api import calling
 from incenta.api.authentication import caller_ip
 from incenta.api.models import RequestLog
@@ -219,8 +219,7 @@ class FirstRun(AppPage):
             return forbidden(request, "campaigns.edit", "Calls are run here in the sandbox only.")
         first = FirstSteps(request.app)
         step = next((step for step in first.steps() if step.key == request.POST.get("run")), None)
-        keys = ApiKey.objects.in_use(request.app).filter(scope=ApiKey.Scope.FULL)
-        key = keys.select_related("app__merchant__plan").order_by("-created_at").first()
+        key = calling.newest_key(request.app)
         if step is None or first.campaign is None:
             messages.error(request, "There is nothing to run: make a campaign first.")
         elif key is None:

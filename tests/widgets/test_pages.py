@@ -2,8 +2,11 @@
 
 import re
 from html import unescape
+from urllib.parse import quote
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from incenta.accounts.models import ApiKey, AuditEntry, Role
 from incenta.widgets.models import WidgetSettings
@@ -205,3 +208,18 @@ def test_its_widgets_read_the_sandbox_and_write_nothing(himal, sandbox, owner, r
     assert owner.post(f"{window}v1/referrals", {"referrerId": "asha"}).status_code == 405
     assert sign_in(rival.app.merchant).get(f"{window}v1/users/asha/stats").status_code == 404
     assert owner.get(address(himal, "simulator/api/v1/users/asha/stats")).status_code == 302
+
+
+@pytest.mark.parametrize("user", ["Zoë ✓", "a/b?c=d&e#f", "asha@himal.example", "half%2Fof 100 % + more"])
+def test_whatever_the_id_of_who_shares_the_widgets_show_him(sandbox, owner, user):
+    page = text(owner.post(address(sandbox, "simulator/"), played(sandbox, "share", referrer=user)))
+    assert "201" in page
+    found = owner.get(address(sandbox, f"simulator/api/v1/users/{quote(user, safe='')}/stats")).json()
+    assert (found["userId"], found["referralsMade"]["total"]) == (user, 1)
+
+
+def test_the_key_is_looked_up_once_a_page(sandbox, owner):
+    with CaptureQueriesContext(connection) as captured:
+        owner.post(address(sandbox, "simulator/"), played(sandbox))
+    asked = [each["sql"] for each in captured.captured_queries if '"scope" = ' in each["sql"]]
+    assert len([each for each in asked if each.startswith("SELECT")]) == 1, asked

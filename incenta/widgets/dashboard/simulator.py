@@ -11,6 +11,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
+from django.utils.functional import cached_property
 
 from incenta.accounts.models import ApiKey
 from incenta.api import calling
@@ -77,15 +78,14 @@ class Simulator(AppPage):
         return self.shown(form, self.ran(run, form.cleaned_data))
 
     # --- calling ------------------------------------------------------------------------------------------------------
+    @cached_property
     def key(self) -> ApiKey | None:
-        keys = ApiKey.objects.in_use(self.request.app).filter(scope=ApiKey.Scope.FULL)
-        return keys.select_related("app__merchant__plan").order_by("-created_at").first()
+        return calling.newest_key(self.request.app)
 
     def call(self, method: str, path: str, body: dict | None = None) -> calling.Answer:
-        key = self.key()
-        if key is None:
+        if self.key is None:
             return calling.Answer(401, {"error": "This sandbox has no key in use. Create one first."}, "")
-        return calling.call(key, method, path, body, address=caller_ip(self.request))
+        return calling.call(self.key, method, path, body, address=caller_ip(self.request))
 
     def campaigns(self) -> list[dict]:
         """The campaigns that run, the newest first."""
@@ -144,7 +144,7 @@ class Simulator(AppPage):
             "steps": STEPS.items(),
             "referrer": referrer,
             "widgets": [look.element(name, attributes) for name in SHOWN],
-            "has_key": self.key() is not None,
+            "has_key": self.key is not None,
             "may_run": may(self.request, "campaigns.edit"),
         }
         return self.page(context, status=status)
