@@ -92,11 +92,21 @@ def user_of(app: App, token: str) -> str:
 
 def _checked(claims: dict) -> str:
     user_id = claims["sub"]
-    if not 0 < len(user_id) <= 255 or "\x00" in user_id:
+    if not 0 < len(user_id) <= 255 or "\x00" in user_id or not _is_whole(user_id):
         raise _invalid("sub must be a user id of 1 to 255 characters")
-    if claims["exp"] - time.time() > LONGEST_LIFE_S + LEEWAY_S:
+    # the library takes digits in quotes for a time, and a time of any length
+    if int(claims["exp"]) > time.time() + LONGEST_LIFE_S + LEEWAY_S:
         raise _invalid("exp must be at most an hour ahead")
     return user_id
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it holds no half of a character (a lone surrogate), which JSON can say and nothing can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid(reason: str) -> Unauthorized:

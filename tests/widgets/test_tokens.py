@@ -54,6 +54,7 @@ def test_whom_the_server_has_signed_for_is_believed(shop):
     assert tokens.user_of(shop.app, signed(shop, sub="Zoë 4711 ✓")) == "Zoë 4711 ✓"
     assert tokens.user_of(shop.app, by_hand(shop, {"alg": "HS256", "typ": "JWT"}, claims(shop))) == "asha"
     assert tokens.user_of(shop.app, signed(shop, exp=int(time.time()) - 30)) == "asha", "clocks may differ by a minute"
+    assert tokens.user_of(shop.app, signed(shop, exp=str(int(time.time()) + 600))) == "asha"
 
 
 def test_an_end_is_an_end(shop):
@@ -66,11 +67,14 @@ WRONG = {
     "without an app": {"aud": None},
     "for a week": {"exp": 2**31 - 1},
     "for ever": {"exp": float("inf")},
+    "for longer than that": {"exp": 10**400},
+    "for a week in quotes": {"exp": str(2**31 - 1)},
     "with an end in words": {"exp": "tomorrow"},
     "not yet": {"nbf": 2**31 - 1},
     "of a number": {"sub": 7},
     "of nobody": {"sub": ""},
     "of somebody with a NUL": {"sub": "a\0b"},
+    "of half a character": {"sub": "a\ud800"},
     "of a name too long": {"sub": "a" * 256},
     "of a list": {"sub": ["asha"]},
     "for several apps": {"aud": ["app_1", "app_2"]},
