@@ -9,7 +9,7 @@ from pathlib import Path
 import brotli
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
 CACHED = "public, max-age=3600, stale-while-revalidate=86400"
@@ -49,18 +49,15 @@ def widgets_js(request: HttpRequest) -> HttpResponse:
     elif "gzip" in accepted:
         encoding, body = "gzip", found.gzipped
     etag = f'"{found.tag}-{encoding}"' if encoding else f'"{found.tag}"'
-    known = {each.strip().removeprefix("W/") for each in request.headers.get("If-None-Match", "").split(",")}
-    if etag in known:
-        response = HttpResponse(status=304)
-        del response.headers["Content-Type"]
-    else:
-        response = HttpResponse(body, content_type="text/javascript; charset=utf-8")
-        response["Content-Length"] = str(len(body))
-        if encoding:
-            response["Content-Encoding"] = encoding
+    response = HttpResponse(body, content_type="text/javascript; charset=utf-8")
+    response["Content-Length"] = str(len(body))
+    if encoding:
+        response["Content-Encoding"] = encoding
     response["ETag"] = etag
     response["Cache-Control"] = CACHED
+    patch_vary_headers(response, ["Accept-Encoding"])
+    response = get_conditional_response(request, etag=etag, response=response)
+    # on a 304 too: by these the browser decides whether the page may use what it has
     response["Access-Control-Allow-Origin"] = "*"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
-    patch_vary_headers(response, ["Accept-Encoding"])
     return response
