@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from incenta import clock
 from incenta.accounts.models import App
@@ -148,8 +148,3 @@ def redemption_face(redemption: ItemRedemption) -> dict:
         "fulfilledAt": clock.iso(redemption.fulfilled_at),
         "cancelledAt": clock.iso(redemption.cancelled_at),
     }
-
-
-def on_offer(app: App):
-    """Items that users can see."""
-    return app.catalog_items.filter(Q(published=True), deleted_at=None)

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,22 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args, file: Path, **options):
-        expected = expectation(file)
-        restore(file, expected)
-        call_command("migrate", verbosity=0, interactive=False)
-        settled = backups.settle(expected)
-        for line in restore_report.lines(settled):
-            self.stdout.write(line)
-        if not settled.ok:
+        if not restored(file, self.stdout.write).ok:
             raise CommandError("This database is not what was dumped: do not start the product on it.")
         self.stdout.write("ok: the product may be started.")
+
+
+def restored(file: Path, tell: Callable[[str], None]) -> backups.Settled:
+    """Restores the dump into the present database, migrates it and settles it, telling what came of it. Raises ``CommandError``."""
+    expected = expectation(file)
+    started = time.monotonic()
+    restore(file, expected)
+    call_command("migrate", verbosity=0, interactive=False)
+    tell(f"restored    in {time.monotonic() - started:.1f} s")
+    settled = backups.settle(expected)
+    for line in restore_report.lines(settled):
+        tell(line)
+    return settled
 
 
 def expectation(file: Path) -> dict[str, Any] | None:

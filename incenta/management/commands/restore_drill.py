@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from incenta.database import sql
-from incenta.management import backups, restore_report
+from incenta.management import backups
 
-from .restore import expectation, restore
+from .restore import restored
 
 
 class Command(BaseCommand):
@@ -30,16 +30,9 @@ class Command(BaseCommand):
                 started = time.monotonic()
                 call_command("backup", str(file), stdout=self.stdout)
                 self.stdout.write(f"dumped      in {time.monotonic() - started:.1f} s")
-            expected = expectation(file)
-            started = time.monotonic()
             with backups.in_fresh_database(f"incenta_drill_{secrets.token_hex(4)}"):
-                restore(file, expected)
-                call_command("migrate", verbosity=0, interactive=False)
-                self.stdout.write(f"restored    in {time.monotonic() - started:.1f} s")
-                settled = backups.settle(expected)
+                settled = restored(file, self.stdout.write)
                 next_place = sql.row("SELECT incenta_feed_position()")[0]
-                for line in restore_report.lines(settled):
-                    self.stdout.write(line)
                 if not settled.ok:
                     raise CommandError("The restored database is not what was dumped.")
                 if next_place <= settled.feed.last:
