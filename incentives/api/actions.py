@@ -16,6 +16,12 @@ LARGEST_AWARD = 1_000_000_000
 KEY = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}$"
 
 
+def key_field() -> serializers.RegexField:
+    """How a merchant names an action, a badge or a milestone."""
+    told = "Must begin with a letter or a digit; letters, digits, _ . : and - may follow."
+    return serializers.RegexField(KEY, max_length=80, error_messages={"invalid": told})
+
+
 def points(**more) -> WholeNumber:
     """Whole points, from 0 to a thousand million."""
     return WholeNumber(min_value=0, max_value=LARGEST_AWARD, **more)
@@ -41,7 +47,7 @@ class ActionChanges(Serializer):
 
 
 class ActionInput(ActionChanges):
-    key = serializers.RegexField(KEY, max_length=80)
+    key = key_field()
     name = Text(max_length=120)
     type = serializers.ChoiceField(choices=Action.Type.choices)
 

@@ -10,7 +10,7 @@ from incenta.serializers import Serializer
 from incentives import badges
 from incentives.models import Badge, Grant
 
-from .actions import KEY, points
+from .actions import key_field, points
 from .levels import ForOldUsers
 
 LARGEST_COUNT = 10**12
@@ -73,7 +73,7 @@ class BadgeChanges(ForOldUsers):
 
 
 class BadgeInput(BadgeChanges):
-    key = serializers.RegexField(KEY, max_length=80)
+    key = key_field()
     name = Text(max_length=120)
 
 

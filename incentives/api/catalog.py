@@ -25,7 +25,12 @@ class ItemChanges(Serializer):
     max_per_user = WholeNumber(min_value=1, max_value=1_000_000, required=False, allow_null=True)
     published = Truth(required=False)
     code_source = serializers.ChoiceField(choices=CodeSource.choices, required=False)
-    code_prefix = serializers.RegexField(r"^[A-Za-z0-9]{0,12}$", required=False, allow_blank=True)
+    code_prefix = serializers.RegexField(
+        r"^[A-Za-z0-9]{0,12}$",
+        required=False,
+        allow_blank=True,
+        error_messages={"invalid": "Must be letters and digits, at most 12 of them."},
+    )
     codes = serializers.ListField(child=Text(max_length=64), max_length=10_000, required=False)
 
 

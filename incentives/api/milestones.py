@@ -9,7 +9,7 @@ from incenta.api.views import ApiView
 from incentives import milestones
 from incentives.models import Grant, Milestone
 
-from .actions import KEY, points
+from .actions import key_field, points
 from .badges import LARGEST_COUNT
 from .levels import ForOldUsers
 
@@ -24,7 +24,7 @@ class MilestoneChanges(ForOldUsers):
 
 
 class MilestoneInput(MilestoneChanges):
-    key = serializers.RegexField(KEY, max_length=80)
+    key = key_field()
     metric = serializers.ChoiceField(choices=Milestone.Metric.choices)
     threshold = WholeNumber(min_value=1, max_value=LARGEST_COUNT)
 

@@ -45,7 +45,12 @@ class ListingChanges(Serializer):
     published = Truth(required=False)
     countries = countries()
     code_source = serializers.ChoiceField(choices=CodeSource.choices, required=False)
-    code_prefix = serializers.RegexField(r"^[A-Za-z0-9]{0,12}$", required=False, allow_blank=True)
+    code_prefix = serializers.RegexField(
+        r"^[A-Za-z0-9]{0,12}$",
+        required=False,
+        allow_blank=True,
+        error_messages={"invalid": "Must be letters and digits, at most 12 of them."},
+    )
     codes = serializers.ListField(child=Text(max_length=64), max_length=10_000, required=False)
     low_stock_at = WholeNumber(min_value=0, max_value=1_000_000_000, required=False, allow_null=True)
     currency = Text(min_length=3, max_length=3, required=False)

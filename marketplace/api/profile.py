@@ -10,6 +10,7 @@ from incenta.serializers import Serializer
 from marketplace import profiles
 
 COUNTRY = r"^[A-Z]{2}$"
+NO_COUNTRY = {"invalid": "Must be two capital letters, such as NP."}
 
 
 class ProfileChanges(Serializer):
@@ -19,7 +20,7 @@ class ProfileChanges(Serializer):
     url = serializers.URLField(max_length=2000, required=False, allow_blank=True)
     logo_url = serializers.URLField(max_length=2000, required=False, allow_blank=True)
     contact_email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
-    country = serializers.RegexField(COUNTRY, required=False, allow_blank=True)
+    country = serializers.RegexField(COUNTRY, required=False, allow_blank=True, error_messages=NO_COUNTRY)
 
 
 class ProfileInput(ProfileChanges):

@@ -10,7 +10,7 @@ from incenta.serializers import Serializer
 from marketplace import participation
 from marketplace.listings import LARGEST_RATE
 
-from .profile import COUNTRY
+from .profile import COUNTRY, NO_COUNTRY
 
 
 class Rate(MoneyNumber):
@@ -33,7 +33,9 @@ def _businesses() -> serializers.ListField:
 
 
 def countries() -> serializers.ListField:
-    return serializers.ListField(child=serializers.RegexField(COUNTRY), max_length=250, required=False)
+    return serializers.ListField(
+        child=serializers.RegexField(COUNTRY, error_messages=NO_COUNTRY), max_length=250, required=False
+    )
 
 
 class SettingsInput(Serializer):

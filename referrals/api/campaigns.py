@@ -77,7 +77,12 @@ class CampaignInput(Serializer):
     hold_days = _days(required=False)
     claim_within_days = _days(1, required=False, allow_null=True)
     reward_expiration_days = _days(1, required=False, allow_null=True)
-    code_prefix = serializers.RegexField(r"^[A-Za-z0-9]{0,12}$", required=False, allow_blank=True)
+    code_prefix = serializers.RegexField(
+        r"^[A-Za-z0-9]{0,12}$",
+        required=False,
+        allow_blank=True,
+        error_messages={"invalid": "Must be letters and digits, at most 12 of them."},
+    )
     code_format = serializers.ChoiceField(choices=CodeFormat.choices, required=False)
     landing_url = serializers.URLField(max_length=2000, required=False, allow_blank=True)
     fulfillment_type = serializers.ChoiceField(choices=FulfillmentType.choices, required=False)

@@ -190,6 +190,14 @@ def test_a_wrong_step_says_so_beside_its_own_fields_only(owner, url, step):
     assert "A tiered campaign needs at least one tier." in body(page)
 
 
+def test_a_wrong_prefix_is_told_in_words(owner, url, step):
+    for name in ("goal", "reward"):
+        step(name, name="Spring")
+    page = step("rules", code_prefix="no way")
+    assert page.status_code == 422
+    assert "Must be letters and digits, at most 12 of them." in body(page)
+
+
 def test_apps_have_a_wizard_each(himal, owner, url, step):
     step("goal", name="Only live")
     sandbox = url("campaigns/new/", himal.app.sandbox)
