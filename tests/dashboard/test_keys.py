@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incenta.accounts.models import ApiKey
 from tests.cast import Caller, at_once
 from tests.dashboard.conftest import KEY, body
+from webhooks.models import WebhookEndpoint
 
 pytestmark = pytest.mark.django_db
 SECRET = re.compile(r"inc_(?:live|test|pub_live|pub_test)_[A-Za-z0-9_-]{32}")
@@ -188,6 +190,27 @@ def test_reloading_the_page_after_a_roll_rolls_nothing(himal, owner, url):
     assert "shown only once" in again.content.decode() and not SECRET.search(again.content.decode())
     assert himal.app.api_keys.filter(name="Checkout").count() == 2
     assert rolled(owner, url, key, "7").status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_is_sent_many_times_at_once_does_what_it_does_once(himal, owner, url):
+    business = {"name": "Himal Two", "currency": "USD", "timezone": "UTC", "template": "give-and-get"}
+    hooks = {"url": "https://himal.example/hooks", "everything": "on"}
+    forms = {
+        "/dashboard/start/": (business, 302, lambda: owner.user.memberships.count()),
+        url("keys/new/"): (KEY, 201, lambda: himal.app.api_keys.filter(name="Checkout").count()),
+        url("webhooks/new/"): (hooks, 201, lambda: WebhookEndpoint.objects.filter(app=himal.app).count()),
+        url("widgets/secret/"): ({}, 201, lambda: himal.app.signing_secrets.count()),
+    }
+    for path, (sent, status, count) in forms.items():
+        sent |= {"once": re.search(r'name="once" value="([^"]+)"', body(owner.get(path)))[1]}
+        tabs = [Client() for _ in range(4)]
+        for tab in tabs:
+            tab.cookies = owner.cookies.copy()
+        before = count()
+        answers = at_once(4, lambda place, path=path, sent=sent, tabs=tabs: tabs[place].post(path, sent).status_code)
+        assert sorted(answers) == sorted([status, 302, 302, 302]), path
+        assert count() == before + 1, path
 
 
 def test_ten_tabs_roll_a_key_once(transactional_db, himal):

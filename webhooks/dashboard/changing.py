@@ -112,20 +112,18 @@ class RotateSecret(OfEndpoint):
 
     def post(self, request: HttpRequest, webhook_id: str) -> HttpResponse:
         self.open(webhook_id)
-        token = request.POST.get("once", "")
-        if once.is_used(request, token):
-            messages.warning(request, "The secret was rotated already, and the new one is shown only once.")
-            return redirect(self.url("webhook_settings", webhook_id))
         form = RotateForm(request.POST)
         if form.is_valid():
             overlap = timedelta(hours=int(form.cleaned_data["overlap"]))
             try:
-                with transaction.atomic():
+                with once.alone(request, form.cleaned_data["once"]):
                     secret = self.endpoint.rotate_secret(overlap)
+            except once.AlreadyUsed:
+                messages.warning(request, "The secret was rotated already, and the new one is shown only once.")
+                return redirect(self.url("webhook_settings", webhook_id))
             except DomainError as error:
                 form.add_error(None, error.message)
             else:
-                once.use(request, token)
                 context = {
                     "endpoint": self.endpoint,
                     "secret": secret,

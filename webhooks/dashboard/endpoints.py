@@ -3,7 +3,6 @@
 import django_filters
 from django import forms
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
@@ -154,23 +153,21 @@ class NewEndpoint(AppPage):
         return self.page({"form": new_form(request)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        token = request.POST.get("once", "")
-        if once.is_used(request, token):
-            messages.warning(
-                request, "That endpoint was added already. Its secret is shown only once: rotate it, if it is lost."
-            )
-            return redirect(self.url("webhooks"))
         form = EndpointForm(request.POST)
         if form.is_valid():
             try:
-                with transaction.atomic():
+                with once.alone(request, request.POST.get("once", "")):
                     endpoint, secret = WebhookEndpoint.objects.register(
                         request.app, **form.values, created_by=actor_of(request)
                     )
+            except once.AlreadyUsed:
+                messages.warning(
+                    request, "That endpoint was added already. Its secret is shown only once: rotate it, if it is lost."
+                )
+                return redirect(self.url("webhooks"))
             except DomainError as error:
                 form.refuse_domain(error)
             else:
-                once.use(request, token)
                 context = {"endpoint": endpoint, "secret": secret, "is_new": True}
                 return self.page(context, template="webhooks/secret.html", status=201)
         return self.page({"form": form}, status=422)

@@ -29,18 +29,18 @@ class Start(SignedInPage):
         if not form.is_valid():
             return self._page(form, status=422)
         told = form.cleaned_data
-        if once.is_used(request, told["once"]):  # the browser went back, or sent it twice
-            return redirect("dashboard:entry")
         user = request.user
-        with transaction.atomic():
-            merchant = create_merchant(user, told["name"], currency=told["currency"], timezone=told["timezone"])
-            sandbox = merchant.apps.get(sandbox_of=None).sandbox
-            _, secret = ApiKey.objects.issue(sandbox, "First run", created_by=user)
-            beginning().begin(sandbox, told["template"], actor_of(request))
-            if user.timezone == "UTC":
-                user.timezone = told["timezone"]
-                user.save(update_fields=["timezone"])
-        once.use(request, told["once"])
+        try:
+            with once.alone(request, told["once"]):
+                merchant = create_merchant(user, told["name"], currency=told["currency"], timezone=told["timezone"])
+                sandbox = merchant.apps.get(sandbox_of=None).sandbox
+                _, secret = ApiKey.objects.issue(sandbox, "First run", created_by=user)
+                beginning().begin(sandbox, told["template"], actor_of(request))
+                if user.timezone == "UTC":
+                    user.timezone = told["timezone"]
+                    user.save(update_fields=["timezone"])
+        except once.AlreadyUsed:
+            return redirect("dashboard:entry")
         once.hand_over(request, secret)
         return redirect(f"dashboard:{beginning().page}", sandbox.pk)
 

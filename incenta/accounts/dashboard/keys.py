@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import django_filters
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
@@ -127,26 +126,24 @@ class NewKey(AppPage):
         form = KeyForm(request.POST)
         if not form.is_valid():
             return self.page({"form": form}, status=422)
-        token = form.cleaned_data["once"]
-        if once.is_used(request, token):
-            messages.warning(
-                request,
-                "That key was made already, and its secret is shown only once. If it is lost, revoke the key.",
-            )
-            return redirect(self.url("keys"))
         told = form.cleaned_data
         try:
-            with transaction.atomic():
+            with once.alone(request, told["once"]):
                 key, secret = ApiKey.objects.issue(
                     request.app, told["name"], told["scope"], created_by=request.user, expires_at=form.expires_at()
                 )  # fmt: skip
                 audit.note(
                     "key.created", actor_of(request), app=request.app, subject=key.pk, name=key.name, scope=key.scope
                 )
+        except once.AlreadyUsed:
+            messages.warning(
+                request,
+                "That key was made already, and its secret is shown only once. If it is lost, revoke the key.",
+            )
+            return redirect(self.url("keys"))
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"form": form}, status=422)
-        once.use(request, token)
         return self.page(made(request.app, key, secret), template="accounts/key_made.html", status=201)
 
 
@@ -185,23 +182,21 @@ class RollKey(AppPage):
         form = RollForm(request.POST)
         if not form.is_valid():
             return self.page({"key": key, "form": form}, status=422)
-        token = form.cleaned_data["once"]
-        if once.is_used(request, token):
+        try:
+            with once.alone(request, form.cleaned_data["once"]):
+                new, secret = key.roll(timedelta(hours=int(form.cleaned_data["overlap"])), by=request.user)
+                audit.note(
+                    "key.rolled", actor_of(request), app=request.app, subject=key.pk, name=key.name, replacedBy=new.pk
+                )
+        except once.AlreadyUsed:
             messages.warning(
                 request,
                 "That key was rolled already, and the new secret is shown only once. If it is lost, roll the new key.",
             )
             return redirect(self.url("keys"))
-        try:
-            with transaction.atomic():
-                new, secret = key.roll(timedelta(hours=int(form.cleaned_data["overlap"])), by=request.user)
-                audit.note(
-                    "key.rolled", actor_of(request), app=request.app, subject=key.pk, name=key.name, replacedBy=new.pk
-                )
         except DomainError as error:
             form.add_error(None, error.message)
             return self.page({"key": self.find(key_id), "form": form}, status=422)
-        once.use(request, token)
         context = made(request.app, new, secret) | {"old": key}
         return self.page(context, template="accounts/key_made.html", status=201)
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -146,16 +145,14 @@ class NewSecret(AppPage):
         form = SecretForm(request.POST, has_one=self.present() is not None)
         if not form.is_valid():
             return self.shown(form, status=422)
-        token = form.cleaned_data["once"]
-        if once.is_used(request, token):
+        overlap = timedelta(hours=int(form.cleaned_data.get("overlap") or 0))
+        try:
+            with once.alone(request, form.cleaned_data["once"]):
+                made, text = tokens.rotate(request.app, overlap, by=request.user, actor=actor_of(request))
+        except once.AlreadyUsed:
             messages.warning(
                 request, "That secret was made already, and is shown only once. If it is lost, make another."
             )
             return redirect(self.url("widgets"))
-        hours = int(form.cleaned_data.get("overlap") or 0)
-        with transaction.atomic():
-            overlap = timedelta(hours=hours)
-            made, text = tokens.rotate(request.app, overlap, by=request.user, actor=actor_of(request))
-        once.use(request, token)
         context = {"made": made, "text": text, "helpers": signing.helpers(request.app.pk)}
         return self.page(context, template="widgets/secret_made.html", status=201)
