@@ -38,7 +38,15 @@ class EntryFilter(django_filters.FilterSet):
 
     def search(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """A whole value wherever it stands; else a part of one."""
-        return rows.filter(whole(value)) if rows.filter(whole(value)).exists() else rows.filter(value__icontains=value)
+        return rows.filter(whole(value)) if is_whole(self.request, value) else rows.filter(value__icontains=value)
+
+
+def is_whole(request: HttpRequest, value: str) -> bool:
+    """Whether an entry that stands is just this value; looked up once a request, for whoever asks."""
+    known = request.__dict__.setdefault("fraud_list_values", {})
+    if value not in known:
+        known[value] = request.app.fraud_list.filter(whole(value), removed_at=None).exists()
+    return known[value]
 
 
 def whole(value: str) -> Q:
@@ -67,7 +75,7 @@ class Lists(SearchedListPage):
         return self.request.app.fraud_list.filter(removed_at=None)
 
     def is_indexed(self, name: str) -> bool:
-        return name == "q" and self.rows().filter(whole(self.request.GET.get("q", ""))).exists()
+        return name == "q" and is_whole(self.request, self.request.GET.get("q", "").strip())
 
     def decorate(self, records: list) -> list:
         return decorated(self.request, records)

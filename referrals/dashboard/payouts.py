@@ -239,8 +239,7 @@ class PayoutSettingsPage(AppPage):
     template_name = "rewards/payout_settings.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        kept = payout_settings.of(request.app)
-        return self.shown(PayoutSettingsForm(initial={"two_person": kept.two_person}))
+        return self.shown()
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = PayoutSettingsForm(request.POST)
@@ -260,8 +259,9 @@ class PayoutSettingsPage(AppPage):
         messages.success(request, "Saved. It counts from the next payment on.")
         return redirect(self.url("payout_settings"))
 
-    def shown(self, form: PayoutSettingsForm, status: int = 200) -> HttpResponse:
+    def shown(self, form: PayoutSettingsForm | None = None, status: int = 200) -> HttpResponse:
         kept = payout_settings.of(self.request.app)
+        form = form or PayoutSettingsForm(initial={"two_person": kept.two_person})
         by = actors(self.request, {kept.updated_by}).get(kept.updated_by, kept.updated_by)
         payers = payout_settings.payers(self.request.app.merchant)
         return self.page({"form": form, "kept": kept, "by": by, "payers": payers}, status=status)

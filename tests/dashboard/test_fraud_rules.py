@@ -9,7 +9,7 @@ from fraud.models import ListEntry, Mute, RuleSet
 from fraud.weights import signals
 from incenta.accounts.models import Role
 from tests.cast import Caller
-from tests.dashboard.conftest import body, sign_in
+from tests.dashboard.conftest import body, sign_in, statements
 from tests.fraud.test_backtests import OFF, scored, verdict
 from tests.fraud.test_precision import reviewed
 
@@ -201,6 +201,10 @@ def test_an_entry_is_put_on_a_list_found_and_taken_off(himal, owner, url):
     assert wrong.status_code == 422 and "Must be an IPv4 or IPv6 address" in body(wrong)
     assert "203.0.113.0/24" in body(owner.get(url("fraud/lists/?q=113&side=DENY&kind=IP")))
     assert "No entry matches" in body(owner.get(url("fraud/lists/?q=198.51")))
+    for query in ("203.0.113.0/24", "198.51"):
+        asked = statements(owner, url(f"fraud/lists/?q={query}&side=DENY"))
+        whole = [each for each in asked if "fraud_listentry" in each and each.startswith("SELECT 1")]
+        assert len(whole) == 1, whole
     assert "203.0.113.0/24,A click farm" in body(owner.get(url("fraud/lists/?export=csv")))
     owner.post(url(f"fraud/lists/{entry.pk}/remove/"))
     assert "The lists are empty" in body(owner.get(url("fraud/lists/")))

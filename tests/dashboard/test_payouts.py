@@ -161,6 +161,11 @@ def test_only_an_owner_turns_it_off_and_nobody_where_he_is_alone(himal, owner, u
     assert [each.data["changed"]["twoPerson"] for each in changes] == [[False, True], [True, False]]
 
 
+def test_the_page_of_the_rule_reads_it_once(himal, owner, url):
+    asked = statements(owner, url("rewards/payouts/settings/"))
+    assert len([each for each in asked if "referrals_payoutsettings" in each]) == 1
+
+
 def test_without_the_rule_one_person_pays_as_ever(himal, owner, url):
     first, second = earned(himal, 2)
     assert "1 reward marked as paid" in order(owner, url("rewards/batch/"), "pay", [first], "run 7")
