@@ -23,6 +23,7 @@ from tests.faults.webhooks.brokers import RABBITMQ
 from tests.faults.webhooks.site import Program
 from tests.needs import find_node
 
+from .clients import Clients
 from .gates import find
 from .load import Merchant
 from .stack import Stack
@@ -39,7 +40,8 @@ def missing() -> list[str]:
             find(package)
         except FileNotFoundError:
             wanted.append(package)
-    return wanted + ([] if Path(RABBITMQ).exists() else ["rabbitmq-server"])
+    wanted += [] if Path(RABBITMQ).exists() else ["rabbitmq-server"]
+    return wanted + ([] if find_node() else ["nodejs"])
 
 
 def tell(line: str) -> None:
@@ -61,16 +63,15 @@ def prove(stack: Stack) -> None:
             Queue(queue, queue_arguments={"x-queue-type": "quorum"})(broker.default_channel).queue_declare()
     tell(f"the queues {' and '.join(QUEUES)} are quorum queues")
     started = time.monotonic()
-    with merchant.busy():
-        for name in IN_TURN:
-            before = merchant.served
-            stack.kill(name)
-            merchant.more(6)
-            stack.restart(name)
-            merchant.more(4)
-            tell(f"{name}: killed and started again; {merchant.served - before} customers were served meanwhile")
-        replica_lags(stack, merchant)
-        replica_dies(stack, merchant)
+    clients = Clients(stack, find_node(), merchant.other_listing)
+    try:
+        with merchant.busy():
+            for name in IN_TURN:
+                die_and_come_back(stack, merchant, clients, name)
+            replica_lags(stack, merchant)
+            replica_dies(stack, merchant)
+    finally:
+        clients.stop()
     pools = {row["database"]: row for row in stack.pgbouncer.shows("POOLS")}["incenta"]
     held = {kind: int(pools[f"{kind}_active"]) + int(pools.get(f"{kind}_idle") or 0) for kind in ("cl", "sv")}
     tell(
@@ -83,6 +84,21 @@ def prove(stack: Stack) -> None:
     took = time.monotonic() - started
     tell(
         f"{sum(merchant.calls.values())} requests in {took:.0f} s: {', '.join(f'{n} {what}' for what, n in merchant.calls.most_common())}"
+    )
+
+
+def die_and_come_back(stack: Stack, merchant: Merchant, clients: Clients, name: str) -> None:
+    """A part is killed in the middle of the acceptance programs, and started again while they go on."""
+    before = merchant.served
+    clients.start()
+    assert clients.are_under_way(), clients.words("seed") + clients.words("orders")
+    stack.kill(name)
+    merchant.more(4)
+    stack.restart(name)
+    merchant.more(4)
+    clients.pass_well()
+    tell(
+        f"{name}: killed and started again; {merchant.served - before} customers were served meanwhile, and the acceptance programs passed"
     )
 
 
