@@ -200,7 +200,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "incenta.accounts.entrance.AccountAdapter"
 ACCOUNT_FORMS = {"signup": "incenta.accounts.sign_up.SignUp"}
-ACCOUNT_REAUTHENTICATION_REQUIRED = True  # who sits down at an open session does not take the account along by its address
+# who sits down at an open session does not take the account along by giving it another address
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # of passwords; a passkey at sign-up always needs a proved address (accounts/entrance.py)
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional")
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True

@@ -53,7 +53,8 @@ class LockedRewards:
         self.app, self.actor = app, actor
         ids = set(ids)
         owners = dict(app.rewards.filter(pk__in=ids).values_list("pk", "user_id"))
-        self.wallets = ledger.lock(app, set(owners.values()), create=False)  # who has a reward has one, unless he was just erased
+        # who has a reward has a wallet, unless he was erased just now
+        self.wallets = ledger.lock(app, set(owners.values()), create=False)
         self.now = self.wallets.now
         # locked in one statement and read in the next: a locking join would answer joined rows from before its wait
         list(app.rewards.select_for_update().filter(pk__in=owners).order_by("pk").values_list("pk"))
