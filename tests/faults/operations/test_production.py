@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
 from incenta.database import programs
 from incenta.database.embedded import Cluster
-from tests.faults.installation import until
+from tests.faults.installation import ROOT, until
+from tests.faults.operations.units import commands
 from tests.operations import shown
 
 pytestmark = [
@@ -67,10 +69,13 @@ def test_a_command_says_what_the_documents_show(production, document, command):
     assert shown.plain(production.manage(*command.split())) == shown.plain(shown.output_of(document, command))
 
 
-def test_a_backup_that_lies_there_is_drilled_too(production, tmp_path):
-    file = str(tmp_path / "there.dump")
-    production.manage("backup", file)
-    assert production.manage("restore_drill", file).endswith("ok: this backup can be relied on.\n")
+def test_the_units_of_the_timers_dump_and_drill(production, tmp_path):
+    for unit, last in (("incenta-backup", ""), ("incenta-drill", "ok: this backup can be relied on.")):
+        [command] = commands(unit)
+        here = [word.replace("/var/backups/incenta", str(tmp_path)) for word in command]
+        done = subprocess.run(here, cwd=ROOT, env=production.environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0 and last in done.stdout, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("*.dump"))) == 1
 
 
 def test_the_database_comes_back_as_it_was_at_a_moment(production, tmp_path, capsys):
