@@ -96,7 +96,7 @@ class Decide(CaseAction):
 def _summary(outcome: deciding.Outcome) -> str:
     if outcome.verdict == Verdict.KEEP:
         return f"it comes back on {date_format(outcome.case.kept_until, 'j F')}."
-    told = [f"{line.count:,} {line.text}" + (f" ({line.worth})" if line.worth else "") for line in lines([outcome])]
+    told = [line.text + (f" ({line.worth})" if line.worth else "") for line in lines([outcome])]
     return "; ".join(told or ["nothing had to move"]) + "."
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from django import template
 from django.utils.dateparse import parse_datetime
 
+from fraud.dashboard.decisions import DONE
+from fraud.models import Verdict
+
 register = template.Library()
 
 FAMILIES = {
@@ -33,7 +36,7 @@ SILENCES = {
     "missing": "nothing was sent to judge it by",
     "no_context": "nothing was sent of the friend",
 }
-OUTCOMES = {"APPROVED": "Approved", "REJECTED": "Rejected", "MOOT": "Nothing left to decide"}
+OUTCOMES = {"APPROVED": "Released", "REJECTED": "Confirmed as fraud", "MOOT": "Nothing left to decide"}
 
 
 @register.filter
@@ -69,6 +72,12 @@ def silence_words(why: str) -> str:
 def moment(text: str) -> datetime | None:
     """The moment that a description tells as the API does; ``None`` where it tells something else."""
     return parse_datetime(text) if MOMENT.fullmatch(text) else None
+
+
+@register.filter
+def deed(verdict: str) -> str:
+    """What somebody did, in the words of the buttons."""
+    return DONE[Verdict(verdict)]
 
 
 @register.filter

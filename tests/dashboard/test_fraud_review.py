@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fraud import subjects
+from fraud.dashboard import sums
 from fraud.models import Case, Decision
 from fraud.raising import Suspicion, raise_flags
 from incenta.accounts.models import Role
@@ -155,6 +156,22 @@ def test_a_rejection_without_a_note_takes_the_loudest_reason(himal, owner, url):
     assert (decision.verdict, decision.note) == ("REJECT", "The referrer and the referred friend are the same user.")
     assert himal.app.rewards.get().status == "CANCELLED"
     assert himal.app.conversions.get().status == "REVERSED"
+    # what became of it stands in words, in the queue and on its page
+    told = "</i>Confirmed as fraud</span>"
+    page = body(owner.get(url(f"fraud/cases/{case.pk}/")))
+    assert told in page and "<h2>Confirmed as fraud</h2>" in page and "Confirmed as fraud by " in page
+    assert told in body(owner.get(url("fraud/?state=closed")))
+
+
+def test_effects_are_told_of_one_and_of_several():
+    kinds = list(sums.WORDS)
+    assert [sums.in_words("reward_released", count) for count in (1, 1200)] == [
+        "1 reward is released",
+        "1,200 rewards are released",
+    ]
+    assert not [kind for kind in kinds if sums.in_words(kind, 1)[2:] == sums.in_words(kind, 2)[2:]]
+    assert sums.in_words("keys_confirmed", 1).startswith("their devices")
+    assert sums.in_words("of_another_room", 2) == "2 of another room"
 
 
 @pytest.mark.parametrize(
