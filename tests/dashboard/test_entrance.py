@@ -7,11 +7,13 @@ from allauth.account import checks as account_checks
 from allauth.account.models import EmailAddress
 from allauth.mfa import checks as mfa_checks
 from allauth.mfa.models import Authenticator
+from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
 from incenta.accounts import entrance
 from incenta.accounts.models import User
+from incenta.database import sql
 from tests.cast import at_once
 from tests.dashboard.conftest import body
 
@@ -87,6 +89,17 @@ def test_who_fails_behind_our_own_proxy_locks_nobody_else_out(settings):
     assert "Too many failed login attempts" in body(sign_in("203.0.113.9", "correct horse battery"))
     assert sign_in("198.51.100.7", "correct horse battery").status_code == 302
     assert user.usersession_set.get().ip == "198.51.100.7"
+
+
+def test_a_crowd_does_not_push_out_what_is_counted():
+    """The cache table holds how often sign-ins failed: what lies in it is not forgotten for others that come after."""
+    cache.set("first", 1)
+    sql.execute(
+        "INSERT INTO django_cache SELECT ':1:' || n, '', now() + interval '1 hour' FROM generate_series(1, 5000) n"
+    )
+    cache.set("last", 2)
+    assert (cache.get("first"), cache.get("last")) == (1, 2)
+    assert sql.row("SELECT count(*) FROM django_cache")[0] >= 5_002
 
 
 @pytest.mark.django_db(transaction=True)
