@@ -69,11 +69,13 @@ class Person(AppPage):
     template_name = "people/person.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user_id = request.GET.get("id", "").strip()
-        if not user_id:
+        user_id = request.GET.get("id", "")
+        if not user_id.strip():
             return self.page({"user_id": ""})
         if len(user_id) > 255 or "\0" in user_id:
             return self.page({"user_id": user_id[:255].replace("\0", ""), "is_unknown": True})
+        if user_id != user_id.strip() and not request.app.participants.filter(external_id=user_id).exists():
+            user_id = user_id.strip()  # pasted with a blank, for an id may have one, too
         rooms = sorted(_showers, key=lambda room: (ORDER.index(room) if room in ORDER else len(ORDER), room))
         parts = [part for room in rooms if (part := _showers[room](request, user_id)) is not None]
         known = request.app.participants.filter(external_id=user_id).first()

@@ -73,11 +73,11 @@ class SaveView(_OfAList):
         name, page = sent.get("name", "").strip(), sent.get("page", "")
         query = canonical_query(sent.get("query", "")[:4000])
         if not 1 <= len(name) <= 60:
-            raise InvalidInput("validation_failed", "A view needs a name of at most 60 characters.")
+            raise InvalidInput(message="A view needs a name of at most 60 characters.")
         if not query:
-            raise InvalidInput("validation_failed", "Nothing is filtered or sorted, so there is no view to save.")
+            raise InvalidInput(message="Nothing is filtered or sorted, so there is no view to save.")
         if len(query) > 1000 or not 1 <= len(page) <= 200:
-            raise InvalidInput("validation_failed", "This view is too long to be saved.")
+            raise InvalidInput(message="This view is too long to be saved.")
         # the row of the membership is the lock: two tabs cannot save the twenty-first
         type(self.request.membership).objects.select_for_update().get(pk=self.request.membership.pk)
         mine = SavedView.objects.filter(app=self.request.app, user=self.request.user)

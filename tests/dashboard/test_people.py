@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from incenta.accounts.models import Role
+from incenta.events import dispatch
 from tests.dashboard.conftest import body, sign_in, statements
 from tests.marketplace.stalls import earns, opens, redeems, sells
 
@@ -40,6 +41,14 @@ def test_all_that_is_known_stands_on_one_page(himal, owner, url):
     assert page.index("Redeemed Coffee") < page.index("Visits the shop") < page.index("Got the code")
     for link in ("referrals/?q=asha", "rewards/?user=asha", "incentives/users/one/?id=asha", "incentives/redemptions/?q=asha"):  # fmt: skip
         assert url(link) in page, link
+
+
+def test_an_id_that_begins_with_a_blank_is_somebody_of_his_own(himal, owner, url):
+    himal.code(himal.campaign(**FIXED), " asha")
+    dispatch.dispatch()
+    assert "Got the code" in body(owner.get(url("people/?id=%20asha")))
+    for pasted in ("asha", "asha%20", "%20%20asha"):
+        assert "Got the code" not in body(owner.get(url(f"people/?id={pasted}"))), pasted
 
 
 def test_the_marketplace_tells_its_part(himal, owner, url):
