@@ -44,6 +44,7 @@ PROOFS: dict[str, dict[str, list[Proof]]] = {
         "sh": [Proof("pip install", "clients/test_python.py"), Proof("npm install", "clients/test_typescript.py")],
         "python": [Proof("import", "clients/test_python.py")],
         "typescript": [Proof("import", "clients/test_typescript.py")],
+        "text": [Proof("tests/clients/test_acceptance.py::", "clients/test_acceptance.py", "What the command printed.")],
     },
     "marketplace": {"": [Proof("curl", "marketplace/test_guide.py", count=10)]},
     "webhooks": {

@@ -16,7 +16,7 @@ from tests.patient_client import PATIENCE, PatientClient
 from .stack import Stack
 
 TILLS = 6
-PAUSE_S = 1.0
+PAUSE_S = 3.0
 COINS, COST, WORTH = 10, 4, 5
 ANSWERED = {200, 201}
 
@@ -90,7 +90,7 @@ class Merchant(PatientClient):
         def work() -> None:
             while not enough.is_set():
                 self.serve(next(places))
-                enough.wait(PAUSE_S)  # a few hundred calls are enough, and leave the parts room to come back
+                enough.wait(PAUSE_S)  # a few hundred calls are enough, and leave room for the parts and the programs
 
         with ThreadPoolExecutor(TILLS) as tills:
             self.working = [tills.submit(work) for _ in range(TILLS)]
