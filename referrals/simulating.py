@@ -15,7 +15,7 @@ from django.db import OperationalError
 from incenta import clock, money
 from incenta.accounts.models import App
 from incenta.database import sql
-from incenta.errors import BadRequest, InvalidInput
+from incenta.errors import BadRequest, InvalidInput, TooManyRequests
 
 from . import campaigns
 from .converting import EARLIEST, FUTURE_TOLERANCE
@@ -46,7 +46,8 @@ REPLAYED: Final = frozenset(
 """The fields that a replay goes by; the others change nothing that can be counted."""
 
 _OPEN = """SELECT set_config('incenta.patience', current_setting('statement_timeout'), true),
-  set_config('statement_timeout', %(patience)s, true)"""
+  set_config('statement_timeout', %(patience)s, true),
+  pg_try_advisory_xact_lock(hashtext('referrals.simulate'), hashtext(%(app_id)s))"""
 _CLOSE = "SELECT set_config('statement_timeout', current_setting('incenta.patience'), true)"
 _TOO_LONG = "57014"
 """SQL state of a statement that was cut short."""
@@ -110,14 +111,16 @@ def simulate(
 
     ``against``: whom winners and losers are told by: what they got in fact, or what today's rules come to. At most ``MOST``
     conversions are replayed, the earliest; ``limited`` and ``replayedUntil`` say so.
-    Raises ``NotFound`` ``campaign_not_found``; ``InvalidInput``; ``BadRequest`` ``simulation_too_large``.
+    One at a time in an app: it is seconds of work, and no tenant has a right to all processes.
+    Raises ``NotFound`` ``campaign_not_found``; ``InvalidInput``; ``BadRequest`` ``simulation_too_large``; ``TooManyRequests``
+    ``simulation_running``.
     """
     since, until = window(app, since, until)
     try:
         today, draft = campaigns.drafted(app, campaign_id, changes)
     except InvalidInput as told:
         raise InvalidInput({f"rules.{field}": said for field, said in told.details.items()}) from None
-    with sql.transaction_joined(), _bounded():
+    with sql.transaction_joined(), _bounded(app):
         run = _Run(app, today, draft, since, until)
         run.go()
     return run.face(against, top) | {"notReplayed": _not_replayed(today, draft)}
@@ -141,10 +144,14 @@ def window(app: App, since: datetime | None, until: datetime | None) -> tuple[da
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
-    """No statement in here takes longer than is bearable."""
+def _bounded(app: App) -> Iterator[None]:
+    """No statement in here takes longer than is bearable, and nobody else of the app is in here."""
     try:
-        sql.row(_OPEN, {"patience": PATIENCE})
+        *_, is_alone = sql.row(_OPEN, {"patience": PATIENCE, "app_id": app.pk})
+        if not is_alone:
+            raise TooManyRequests(
+                "simulation_running", "A simulation of this app is running: wait for its answer.", retry_after=5
+            )
         yield
         sql.row(_CLOSE)
     except OperationalError as error:

@@ -77,8 +77,8 @@ OPERATIONS = {
             "winners and losers are told `against` the one or the other. Without `from` and `to` it is the last 90 days, and at "
             f"most {simulating.LONGEST.days} days. At most {simulating.MOST} conversions are replayed, the earliest: then `limited` "
             "is true and `replayedUntil` says how far. `notReplayed` names the fields that change nothing here. Conversions that were "
-            "refused at the time are not known, and reviews are taken as they came out."
+            "refused at the time are not known, and reviews are taken as they came out. One runs at a time in an app."
         ),
-        codes={400: ("simulation_too_large",), 404: ("campaign_not_found",)},
+        codes={400: ("simulation_too_large",), 404: ("campaign_not_found",), 429: ("simulation_running",)},
     ),
 }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.http import HttpRequest, HttpResponse
 
 from incenta import clock, money
-from incenta.errors import BadRequest, InvalidInput
+from incenta.errors import BadRequest, InvalidInput, TooManyRequests
 from referrals import simulating
 
 from .campaign_form import CampaignForm
@@ -64,7 +64,7 @@ class SimulateCampaign(CampaignPage):
         since = clock.now(app) - timedelta(days=days)
         try:
             found = simulating.simulate(app, form.campaign.pk, form.values, since=since, top=SHOWN)
-        except (InvalidInput, BadRequest) as refusal:
+        except (InvalidInput, BadRequest, TooManyRequests) as refusal:
             return {"wrong": [("Rules", refusal.message)]}
         return {
             "simulation": found,

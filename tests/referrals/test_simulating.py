@@ -1,13 +1,14 @@
 """Simulating: what other rules would have cost, over what was stored, to the penny, and without writing anything."""
 
 import random
+import threading
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from referrals import simulating
-from tests.cast import Answer, Caller
+from tests.cast import Answer, Caller, at_once
 from tests.referrals.moments import at
 from tests.referrals.promises import nothing_moves
 from tests.test_isolation import checksums, moved
@@ -347,6 +348,36 @@ def test_what_takes_too_long_is_refused(month, sandbox, monkeypatch):
     monkeypatch.setattr(simulating, "_PROMISED", "SELECT 'USD', 0 FROM pg_sleep(5)")
     answer = sandbox.post(f"/campaigns/{march.campaign}/simulate", {"rules": {"budget": 5}} | WINDOW)
     assert (answer.status, answer["code"]) == (400, "simulation_too_large")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_at_a_time_in_an_app(himal, rival, monkeypatch):
+    """It is seconds of work: many at once would take all processes from everybody."""
+    campaign, theirs = himal.campaign(**FIXED), rival.campaign(**FIXED)
+    begun, others_are_done = threading.Event(), threading.Event()
+    go = simulating._Run.go
+
+    def waits(run) -> None:
+        if run.campaign.pk == campaign:
+            begun.set()
+            assert others_are_done.wait(20)
+        go(run)
+
+    monkeypatch.setattr(simulating._Run, "go", waits)
+    ask = {"rules": {"rewardValue": 5}}
+
+    def act(place: int) -> list[Answer]:
+        if place == 0:
+            return [himal.post(f"/campaigns/{campaign}/simulate", ask)]
+        assert begun.wait(20)
+        told = [caller.post(f"/campaigns/{of}/simulate", ask) for caller, of in ((himal, campaign), (rival, theirs))]
+        others_are_done.set()
+        return told
+
+    (first,), (second, other) = at_once(2, act)
+    assert (first.status, second.status, other.status) == (200, 429, 200)
+    assert second["code"] == "simulation_running" and second.headers["Retry-After"] == "5"
+    assert himal.post(f"/campaigns/{campaign}/simulate", ask).status == 200
 
 
 def test_the_statements_do_not_grow_with_the_history(month):
