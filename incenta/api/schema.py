@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
+from drf_spectacular.plumbing import append_meta
 from rest_framework import serializers
 
 from incenta.api import lists, parameters
@@ -207,12 +208,14 @@ class AutoSchema(SpectacularAutoSchema):
         return schema
 
     def _map_serializer_field(self, field, direction, bypass_extensions=False):
+        # append_meta turns "nullable", which OpenAPI 3.1 no longer knows, into a type
         if hasattr(field, "json_schema"):
-            return field.json_schema() | self._get_serializer_field_meta(field, direction)
+            return append_meta(field.json_schema(), self._get_serializer_field_meta(field, direction))
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, serializers.ChoiceField) and not isinstance(field, serializers.MultipleChoiceField):
             # inline, without a component for every list of words
-            schema = {"type": "string", "enum": list(field.choices)} | self._get_serializer_field_meta(field, direction)
+            words = [*field.choices, *([None] if field.allow_null else [])]
+            schema = append_meta({"type": "string", "enum": words}, self._get_serializer_field_meta(field, direction))
         return schema
 
     # -- answers -----------------------------------------------------------------------------------------------------

@@ -44,6 +44,16 @@ def test_it_is_openapi_3_1(described):
     assert described["openapi"] == "3.1.0"
 
 
+def test_it_says_nothing_in_words_of_3_0(described):
+    """``nullable`` is ignored since: a client would think that null may not be sent."""
+    text = json.dumps(described)
+    for word in ('"nullable":', '"exclusiveMinimum": true', '"exclusiveMaximum": true'):
+        assert word not in text, word
+    campaign = described["components"]["schemas"]["CreateCampaignRequest"]["properties"]
+    assert campaign["rewardCap"]["type"] == ["number", "null"]
+    assert campaign["fraudDeadlineOutcome"] == {"type": ["string", "null"], "enum": ["RELEASE", "REJECT", None]}
+
+
 def test_it_needs_no_key_and_no_database(db):
     send("GET", "/v1/openapi.json")
     assert not statements(lambda: send("GET", "/v1/openapi.json"))
