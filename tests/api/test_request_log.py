@@ -15,6 +15,7 @@ from ulid import ULID
 from incenta.accounts.models import ApiKey
 from incenta.api import request_log, tasks
 from incenta.api.models import RequestLog
+from incenta.masking import masked
 
 from .conftest import caller, send, statements
 
@@ -96,6 +97,24 @@ def test_a_secret_at_the_cut_is_masked_as_well(himal):
         )
         assert "s3cr3t" not in text
     assert len(text) == request_log.LONGEST_BODY
+
+
+def test_a_long_text_is_looked_through_once():
+    """The process waits meanwhile, and whoever calls chooses the text: begun anew at each letter, these would take minutes."""
+    word = "a" * 300_000
+    for text in (
+        f'{{"blob":"{word}","by":"@"}}',
+        f'"{word}%4 @',
+        f'"password{word}": 1, "a": "@"',
+        "_" * 300_000 + "@",
+    ):
+        assert masked(text) == text
+    assert masked(f"to {word}@himal.example now") == "to ***@*** now"
+
+
+def test_a_value_that_is_cut_behind_a_backslash_or_spans_lines_is_masked_too():
+    for text in ('{"password": "s3cr3t\\', '{"password": "s3cr3t\\\n s3cr3t"', '{"client_secret":"s3cr3t'):
+        assert "s3cr3t" not in masked(text), text
 
 
 def test_bodies_are_cut(himal):
