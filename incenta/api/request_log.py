@@ -35,6 +35,9 @@ BATCH = 250
 EVERY = 1.0
 """Seconds between two writes."""
 LONGEST_BODY = 4096
+OF_STRANGERS = 10
+"""Refusals of calls without a valid key that a process keeps in a second, without bodies: nobody reads more of them, and a stranger
+must not fill our disk."""
 
 _queue: deque = deque()
 _writing = threading.Lock()
@@ -45,15 +48,18 @@ dropped = 0
 def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     """Puts one call into the queue. Never raises, never waits."""
     global dropped
+    key = getattr(request, "api_key", None)
+    if key is None and (response.status_code < 400 or not _has_room_for_a_stranger()):
+        return
     if len(_queue) >= MOST_QUEUED:
         dropped += 1
         return
-    key = getattr(request, "api_key", None)
     match = request.resolver_match
-    try:
-        sent = request.body[: LONGEST_BODY * 2] if request.method not in ("GET", "HEAD", "OPTIONS") else b""
-    except Exception:  # over the limit, or the client hung up
-        sent = b""
+    sent = answered = b""
+    if key is not None:
+        answered = response.content[: LONGEST_BODY * 2] if not response.streaming else b""
+        with suppress(Exception):  # over the limit, or the client hung up
+            sent = request.body[: LONGEST_BODY * 2] if request.method not in ("GET", "HEAD", "OPTIONS") else b""
     query = request.META.get("QUERY_STRING", "")
     _queue.append(
         (
@@ -67,12 +73,24 @@ def note(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
             round(seconds * 1000, 2),
             getattr(response, "error_code", ""),
             sent,
-            response.content[: LONGEST_BODY * 2] if not response.streaming else b"",
+            answered,
             caller_ip(request),
             request.META.get("HTTP_USER_AGENT", ""),
             time.time(),
         )
     )
+
+
+_strangers = [0, 0]
+"""A second, and how many strangers were refused in it. Threads that count at once may let in one more."""
+
+
+def _has_room_for_a_stranger() -> bool:
+    second = int(time.monotonic())
+    if _strangers[0] != second:
+        _strangers[:] = second, 0
+    _strangers[1] += 1
+    return _strangers[1] <= OF_STRANGERS
 
 
 def _storable(text: str) -> str:

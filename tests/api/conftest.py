@@ -68,6 +68,7 @@ def _fresh_process():
         authentication.guesses.forget()
         authentication._origins.clear()
         metering.meter.forget()
+        request_log._strangers[:] = 0, 0
         metering._told.clear()
         request_log._queue.clear()
 

@@ -57,6 +57,20 @@ def test_refusals_and_faults_leave_lines_too(himal):
     }
 
 
+def test_strangers_do_not_fill_the_log(himal, monkeypatch):
+    """What is open to all leaves no line, and of what is refused there are a few, without bodies: whoever sent it has no log."""
+    body = b'{"userId": "asha"}'
+    send("OPTIONS", "/v1/people")
+    send("POST", "/v1/people", body)
+    monkeypatch.setattr(request_log, "OF_STRANGERS", 0)
+    send("POST", "/v1/people", body)
+    himal.post("/v1/people", body)
+    request_log.flush()
+    told = [(line.status, line.request_body, line.response_body) for line in RequestLog.objects.filter(app=None)]
+    assert told == [(401, "", "")]
+    assert himal.app.request_logs.get().request_body == body.decode()
+
+
 def test_the_key_learns_when_and_whence_it_was_used(himal):
     himal.get("/v1/people")
     assert not statements(lambda: himal.get("/v1/nothing"))
