@@ -67,6 +67,13 @@ document.addEventListener("click", async event => {
   try { await navigator.clipboard.writeText(text); say("Copied"); } catch { say("This browser does not allow copying; please select the text."); }
 });
 
+// A passkey that was not made or used says so; without this a press on its button would seem to do nothing.
+document.addEventListener("allauth.error", event => {
+  event.preventDefault();
+  const isNumber = /^[\d.:[\]]+$/.test(location.hostname);
+  say(isNumber ? `A passkey belongs to a name, and ${location.hostname} is none: open this page at localhost.` : "No passkey was used. Please try again.");
+});
+
 // Live parts ask anew every 3 s while somebody is about, every minute when not, and not at all in a hidden tab.
 const ACTIVE = 3000, IDLE = 60000;
 let sign = Date.now(), asked = Date.now();

@@ -188,3 +188,22 @@ def test_an_address_is_proved_later_from_its_own_page(himal, owner, mailoutbox):
     assert sent.url == CODE_PAGE and "Later" in body(owner.get(CODE_PAGE))
     owner.post(CODE_PAGE, {"code": code_in(mailoutbox)})
     assert EmailAddress.objects.get().verified
+
+
+def test_passkeys_are_offered_where_this_machine_has_a_name(settings):
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "[::1]", "localhost"]
+
+    def pages(host: str) -> str:
+        return body(Client(headers={"host": host}).get("/accounts/login/")) + body(
+            Client(headers={"host": host}).get("/accounts/signup/")
+        )
+
+    for host in ("127.0.0.1:8000", "[::1]:8000"):  # browsers know no passkey of a number
+        page = pages(host)
+        assert 'href="http://localhost:8000/accounts/login/"' in page
+        assert 'href="http://localhost:8000/accounts/signup/passkey/"' in page
+        assert 'id="passkey_login"' not in page
+    page = pages("localhost:8000")
+    assert 'href="/accounts/signup/passkey/"' in page and 'id="passkey_login"' in page
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    assert "localhost" not in pages("127.0.0.1:8000")

@@ -2,8 +2,11 @@
 
 import json
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings
+from django.http.request import validate_host
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +16,8 @@ from incenta.dashboard import svg
 from incenta.dashboard.access import may as is_allowed
 
 register = template.Library()
+
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 @register.simple_tag(takes_context=True)
@@ -45,6 +50,17 @@ def next_sort(name: str, sort: str) -> str:
 def sort_state(name: str, sort: str) -> str:
     """The column's ``aria-sort``."""
     return {name: "ascending", f"-{name}": "descending"}.get(sort, "none")
+
+
+@register.simple_tag(takes_context=True)
+def at_name(context: dict, path: str) -> str:
+    """Where passkeys work: they belong to a name, so whoever called this machine by its number is led to its name. Elsewhere the
+    path as it is."""
+    request = context["request"]
+    here = urlsplit(f"//{request.get_host()}")
+    if here.hostname not in LOOPBACK or not validate_host("localhost", settings.ALLOWED_HOSTS):
+        return path
+    return f"{request.scheme}://localhost{f':{here.port}' if here.port else ''}{path}"
 
 
 @register.simple_tag
