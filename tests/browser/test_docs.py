@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import caller
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -16,9 +16,8 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_pages_of_the_documents(visit, theme, width):
-    assert_fine(visit(theme=theme, width=width), PAGES, theme)
+def test_pages_of_the_documents(visit):
+    assert_fine(visit(), PAGES)
 
 
 def test_a_developer_finds_copies_and_tries(visit, himal):

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from fraud.models import Decision
 from incentives import ledger
 from referrals import fraud_samples
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import Caller, caller
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,9 +26,8 @@ def pressed(visitor, key: str, told: str) -> None:
     visitor.look()
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_of_the_review(visit, sandbox, theme, width):
-    owner = visit(theme=theme, width=width)
+def test_the_pages_of_the_review(visit, sandbox):
+    owner = visit()
     owner.expected_statuses.add(400)
     enter(owner, sandbox)
     at = f"/dashboard/{sandbox.app.pk}/fraud/"
@@ -40,7 +39,7 @@ def test_the_pages_of_the_review(visit, sandbox, theme, width):
         f"{at}?state=closed",
         f"{at}decide/by-score/?max_score=50",
     ]
-    assert_fine(owner, [*paths, *(f"{at}cases/{case}/" for case in cases[:3]), f"{at}cases/{cases[0]}/effects/"], theme)
+    assert_fine(owner, [*paths, *(f"{at}cases/{case}/" for case in cases[:3]), f"{at}cases/{cases[0]}/effects/"])
 
 
 def test_an_analyst_decides_by_keyboard(visit, sandbox):

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from fraud import backtesting, rule_sets
 from fraud.models import RuleSet
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import LOOKS, assert_fine, enter
 from tests.cast import Caller
 from tests.fraud.test_backtests import OFF, scored, verdict
 
@@ -49,19 +49,18 @@ def filled(shop: Caller) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_of_the_rules(visit, himal, theme, width):
+def test_the_pages_of_the_rules(visit, himal):
     paths = filled(himal)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [f"/dashboard/{himal.app.pk}/fraud/{path}" for path in paths], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.pk}/fraud/{path}" for path in paths])
 
 
 def test_the_pages_without_anything_in_them(visit, himal):
     owner = visit()
     enter(owner, himal)
     paths = ("rules/", "rules/versions/", "lists/", "mutes/")
-    assert_fine(owner, [f"/dashboard/{himal.app.pk}/fraud/{path}" for path in paths], "light")
+    assert_fine(owner, [f"/dashboard/{himal.app.pk}/fraud/{path}" for path in paths], LOOKS[:1])
 
 
 def test_a_draft_is_tried_activated_and_rolled_back(visit, himal):

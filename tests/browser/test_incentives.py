@@ -5,7 +5,7 @@ from django.db import connection
 from playwright.sync_api import expect
 
 from incentives import backfilling
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import Caller
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -62,12 +62,11 @@ def filled(shop: Caller) -> str:
     return cinema
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_fine(visit, himal, theme, width):
+def test_every_page_is_fine(visit, himal):
     item = filled(himal)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [f"/dashboard/{himal.app.pk}/incentives/{path.format(item=item)}" for path in PAGES], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.pk}/incentives/{path.format(item=item)}" for path in PAGES])
     empty = (
         "actions/",
         "levels/",
@@ -79,7 +78,7 @@ def test_every_page_is_fine(visit, himal, theme, width):
         "redemptions/",
         "users/one/?id=nobody",
     )
-    assert_fine(owner, [f"/dashboard/{himal.app.sandbox.pk}/incentives/{path}" for path in empty], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.sandbox.pk}/incentives/{path}" for path in empty])
 
 
 def test_a_game_is_set_up_without_javascript(visit, himal):

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from marketplace import profiles
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import Caller
 from tests.marketplace.stalls import cancels, earns, fulfils, joins, opens, redeems, sells
 
@@ -51,27 +51,24 @@ def filled(shop: Caller, partner: Caller) -> dict:
     return {"listing": listing, "pool": pool}
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_fine(visit, himal, rival, theme, width):
+def test_every_page_is_fine(visit, himal, rival):
     names = filled(himal, rival)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [f"/dashboard/{himal.app.pk}/marketplace/{path.format(**names)}" for path in PAGES], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.pk}/marketplace/{path.format(**names)}" for path in PAGES])
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_fine_where_there_is_nothing_yet(visit, himal, theme, width):
-    owner = visit(theme=theme, width=width)
+def test_every_page_is_fine_where_there_is_nothing_yet(visit, himal):
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [f"/dashboard/{himal.app.sandbox.pk}/marketplace/{path}" for path in EMPTY], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.sandbox.pk}/marketplace/{path}" for path in EMPTY])
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_market_is_fine(visit, himal, rival, theme, width):
+def test_the_market_is_fine(visit, himal, rival):
     names = filled(himal, rival)
-    anybody = visit(theme=theme, width=width)
+    anybody = visit()
     market = ("/market", "/market?q=nothing-like-it", "/market?category=outdoors", f"/market/{names['listing']}")
-    assert_fine(anybody, market, theme)
+    assert_fine(anybody, market)
 
 
 def test_from_a_profile_to_the_counter(visit, himal, rival):

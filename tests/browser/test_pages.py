@@ -1,6 +1,5 @@
 """Every page in light and dark, wide and narrow (`LOOKS`): axe finds nothing, nothing overflows, nothing is heavy."""
 
-import os
 from pathlib import Path
 
 import brotli
@@ -10,8 +9,8 @@ from django.contrib.staticfiles import finders
 from playwright.sync_api import expect
 
 from incenta.accounts.models import Role
+from tests.browser.looks import assert_fine, enter
 from tests.cast import Caller
-from tests.dashboard.conftest import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -43,10 +42,6 @@ APP = (
     "apps/new/",
     "team/",
 )
-EVERY_LOOK = [(theme, width) for theme in ("light", "dark") for width in (1280, 390)]
-LOOKS = EVERY_LOOK if os.environ.get("INCENTA_EVERY_LOOK") else [("light", 1280), ("dark", 390)]
-"""Each theme and each width once: what overflows does so in both themes, and colours are the same at both widths.
-``INCENTA_EVERY_LOOK=1`` looks at every page in all four."""
 
 
 def filled(shop: Caller) -> str:
@@ -63,49 +58,27 @@ def filled(shop: Caller) -> str:
     return campaign
 
 
-def enter(visitor, shop: Caller, role: Role = Role.OWNER) -> None:
-    """Signs somebody in without the form, which has tests of its own."""
-    session = sign_in(shop.app.merchant, role).cookies[settings.SESSION_COOKIE_NAME].value
-    visitor.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": visitor.base}])
-
-
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_public_pages(visit, theme, width):
-    anybody = visit(theme=theme, width=width)
+def test_public_pages(visit):
+    anybody = visit()
     anybody.expected_statuses.add(404)
-    assert_fine(anybody, PUBLIC, theme)
+    assert_fine(anybody, PUBLIC)
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_pages_of_a_person_and_an_app(visit, himal, theme, width):
+def test_pages_of_a_person_and_an_app(visit, himal):
     campaign = filled(himal)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [*OWN, *(f"/dashboard/{himal.app.pk}/{path.format(campaign=campaign)}" for path in APP)], theme)
+    assert_fine(owner, [*OWN, *(f"/dashboard/{himal.app.pk}/{path.format(campaign=campaign)}" for path in APP)])
     assert_fine(
-        owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/first-run/"], theme
+        owner, [f"/dashboard/{himal.app.sandbox.pk}/campaigns/", f"/dashboard/{himal.app.sandbox.pk}/first-run/"]
     )
 
 
-def assert_fine(visitor, paths, theme: str) -> None:
-    wrong = []
-    for path in paths:
-        visitor.go(path)
-        is_dark = "dark" in (visitor.page.locator("html").get_attribute("class") or "")
-        if is_dark != (theme == "dark"):
-            wrong.append(f"{path}: is not {theme}")
-        if visitor.sideways() > 0:
-            wrong.append(f"{path}: {visitor.sideways()} px too wide")
-        wrong += [f"{path}: {told}" for told in visitor.violations()]
-    assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_a_refusal_is_a_page_too(visit, himal, theme, width):
-    analyst = visit(theme=theme, width=width)
+def test_a_refusal_is_a_page_too(visit, himal):
+    analyst = visit()
     analyst.expected_statuses.add(403)
     enter(analyst, himal, Role.ANALYST)
-    assert_fine(analyst, [f"/dashboard/{himal.app.pk}/keys/", f"/dashboard/{himal.app.pk}/campaigns/new/"], theme)
+    assert_fine(analyst, [f"/dashboard/{himal.app.pk}/keys/", f"/dashboard/{himal.app.pk}/campaigns/new/"])
     expect(analyst.page.get_by_text("You are Analyst of Himal")).to_be_visible()
 
 

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_pages import LOOKS, assert_fine, enter, filled
+from tests.browser.looks import assert_fine, enter
+from tests.browser.test_pages import filled
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,12 +23,11 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_pages_of_the_frame(visit, himal, theme, width):
+def test_pages_of_the_frame(visit, himal):
     filled(himal)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
-    assert_fine(owner, [f"/dashboard/{himal.app.pk}/{path}" for path in PAGES], theme)
+    assert_fine(owner, [f"/dashboard/{himal.app.pk}/{path}" for path in PAGES])
 
 
 def test_the_command_box_is_walked_by_keyboard(visit, himal):
@@ -82,6 +82,28 @@ def test_keys_are_told_and_can_be_switched_off(visit, himal):
     expect(page).to_have_url(f"{owner.base}/dashboard/{himal.app.pk}/campaigns/")
 
 
+def test_rows_are_selected_by_keyboard(visit, himal):
+    code = himal.code(himal.campaign())
+    for number in range(4):
+        himal.convert(code, f"friend {number}")
+    owner = visit()
+    enter(owner, himal)
+    keys, told = owner.page.keyboard, owner.page.locator("[data-selected]")
+    owner.go(f"/dashboard/{himal.app.pk}/rewards/")
+    keys.press("j")
+    keys.press("x")
+    expect(told).to_have_text("1 selected")
+    keys.press("j")
+    keys.press("j")
+    keys.press("Shift+X")
+    expect(told).to_have_text("3 selected")
+    # a box that has the focus is no field in which letters are typed
+    owner.page.get_by_role("checkbox", name="Select USD").first.focus()
+    keys.press("j")
+    keys.press("x")
+    expect(told).to_have_text("2 selected")
+
+
 def test_a_view_of_what_is_typed_is_saved(visit, himal):
     himal.campaign(name="Spring")
     himal.campaign(name="Autumn")
@@ -91,6 +113,10 @@ def test_a_view_of_what_is_typed_is_saved(visit, himal):
     owner.go(f"/dashboard/{himal.app.pk}/campaigns/")
     page.locator("#q").fill("spri")
     expect(page).to_have_url(f"{owner.base}/dashboard/{himal.app.pk}/campaigns/?q=spri")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
     page.get_by_role("button", name="Save this view").click()
     page.get_by_role("dialog").get_by_label("Name").fill("Spring ones")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()

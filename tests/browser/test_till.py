@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_pages import LOOKS, enter
+from tests.browser.looks import enter, wrong_here
 from tests.cast import Caller
 from tests.marketplace.stalls import cancels, earns, fulfils, opens, redeems, sells
 
@@ -29,36 +29,24 @@ def filled(himal: Caller, rival: Caller) -> dict[str, str]:
     return {name: made["discountCode"] for name, made in codes.items()}
 
 
-def fine(visitor, theme: str, name: str) -> list[str]:
-    """What is wrong with the page that is open."""
-    if folder := os.environ.get("INCENTA_SHOTS"):
-        visitor.page.screenshot(
-            path=f"{folder}/{name}-{theme}-{visitor.page.viewport_size['width']}.png", full_page=True
-        )
-    visitor.look()
-    wrong = [] if visitor.sideways() <= 0 else [f"{name}: {visitor.sideways()} px too wide"]
-    return wrong + [f"{name}: {told}" for told in visitor.violations()]
-
-
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_are_fine_in_every_state(visit, himal, rival, theme, width):
+def test_the_pages_are_fine_in_every_state(visit, himal, rival):
     codes = filled(himal, rival)
-    clerk = visit(theme=theme, width=width)
+    clerk = visit()
     clerk.expected_statuses |= {422}
     enter(clerk, rival)
     wrong = []
     counter = f"/dashboard/{rival.app.pk}/marketplace/counter/"
     clerk.go(counter)
-    wrong += fine(clerk, theme, "counter")
+    wrong += wrong_here(clerk, "counter")
     for name, code in codes.items() | {("wrong", "NOSUCHCODE")}:
         clerk.go(counter)
         clerk.page.get_by_label("Code", exact=True).fill(code)
         clerk.page.get_by_role("button", name="Look at it").click()
         expect(clerk.page.get_by_role("status" if name == "good" else "alert").first).to_be_visible()
-        wrong += fine(clerk, theme, f"counter-{name}")
+        wrong += wrong_here(clerk, f"counter-{name}")
     for query in ("", "?month=2020-01", "?month=soon"):
         clerk.go(f"/dashboard/{rival.app.pk}/marketplace/statement/{query}")
-        wrong += fine(clerk, theme, f"statement{query.replace('?month=', '-')}")
+        wrong += wrong_here(clerk, f"statement{query.replace('?month=', '-')}")
     assert not wrong, "\n".join(wrong)
 
 

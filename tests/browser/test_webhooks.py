@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from incenta.accounts.models import Role
 from incenta.api import request_log
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import Caller, caller
 from tests.dashboard.test_webhooks import deliveries_of
 from tests.webhooks.conftest import pump
@@ -52,17 +52,16 @@ def filled(shop: Caller) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_fine(visit, himal, theme, width):
+def test_every_page_is_fine(visit, himal):
     names = filled(himal)
-    developer = visit(theme=theme, width=width)
+    developer = visit()
     enter(developer, himal, Role.DEVELOPER)
     pages = [f"/dashboard/{himal.app.pk}/{path.format(**names)}" for path in PAGES]
     sandbox = himal.app.sandbox
     empty = [f"/dashboard/{sandbox.pk}/{path}" for path in ("webhooks/", "webhooks/receiver/", "log/", "log/requests/")]
-    assert_fine(developer, pages + empty, theme)
+    assert_fine(developer, pages + empty)
     receiving.receive(receiver_address.token_of(sandbox.pk), {"X-Webhook-Event": "REWARD_CREATED"}, b'{"a": 1}')
-    assert_fine(developer, [f"/dashboard/{sandbox.pk}/webhooks/receiver/"], theme)
+    assert_fine(developer, [f"/dashboard/{sandbox.pk}/webhooks/receiver/"])
 
 
 def test_a_developer_adds_an_endpoint_and_sees_an_example_arrive_by_keyboard(visit, himal):

@@ -1,18 +1,22 @@
 """The widgets on a page of a merchant's: another origin, a policy that allows next to nothing, the keyboard, both themes."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, WATCH_POLICY, Visitor
-from tests.browser.test_pages import LOOKS, assert_fine, enter
+from tests.browser.looks import assert_fine, enter
 from tests.cast import caller
+from tests.docs.following import FOLDER, blocks
 from tests.marketplace.stalls import earns, opens, sells
+from tests.screenshots import small
 from tests.widgets.conftest import Shop, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,6 +30,9 @@ SEVEN = {
     "marketplace-redeem-form": "listing-id",
     "marketplace-user-redemptions": "",
 }
+
+
+NO_ICON = '<link rel="icon" href="data:,">'
 
 
 @dataclass
@@ -76,10 +83,21 @@ def site() -> Iterator[Site]:
     server.server_close()
 
 
+def of_the_guide(wanted: str, base: str, **more: str) -> list[str]:
+    """What ``docs/widgets.md`` shows in a language, with an address and names of ours in it."""
+    found = []
+    for language, _, content in blocks((FOLDER / "widgets.md").read_text()):
+        for name, value in {"https://incenta.example.com": base, **more}.items():
+            content = content.replace(name, value)
+        if language == wanted:
+            found.append(content)
+    return found
+
+
 def html(base: str, inside: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>'
-        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f'<meta name="viewport" content="width=device-width">{NO_ICON}'
         f'<script type="module" src="{base}/widgets.js"></script></head>'
         f"<body><main><h1>My account</h1>{inside}</main></body></html>"
     )
@@ -113,9 +131,11 @@ def shop(himal, site, live_server) -> tuple[Shop, str]:
     himal.post("/incentives/leaderboard", {"userId": "asha", "xp": 40})
     himal.post("/incentives/leaderboard", {"userId": "bikram@example.com", "xp": 90})
     allowed = live_server.url
+    policy, _ = of_the_guide("text", allowed)
+    assert policy.startswith(f"script-src {allowed}; connect-src {allowed}")
     site.policy = (
-        f"default-src 'none'; script-src {allowed}; connect-src 'self' {allowed}; img-src data:; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        f"default-src 'none'; {policy.strip()} 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
     site.tokens = [shop.sign("asha", lives_s=-3600), shop.sign("asha")]  # the first is over: another one is asked for
     site.pages["/"] = html(allowed, tags(shop, listing))
@@ -184,6 +204,8 @@ def test_all_seven_on_a_foreign_page_under_a_strict_policy(guest, site, shop):
     assert not [each for each in told if each[0] == "error"]
 
     assert guest.violations() == []
+    if folder := os.environ.get("INCENTA_PICTURES"):
+        (Path(folder) / "widgets.png").write_bytes(small(page.screenshot(full_page=True, caret="initial")))
     page.evaluate("for (const each of document.querySelectorAll('main > :not(h1)')) each.setAttribute('theme', 'dark')")
     page.set_viewport_size({"width": 390, "height": 900})
     expect(widget(page, "referral-leaderboard").locator("[part=box]")).to_have_css(
@@ -243,15 +265,38 @@ def test_what_goes_wrong_is_said_and_a_secret_key_is_refused(guest, site, shop, 
     expect(widget(page, "referral-share").get_by_role("textbox", name="Your link")).to_have_value(own_link(shop))
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_of_the_dashboard_are_fine(visit, himal, theme, width):
+def test_what_the_guide_shows_works_as_it_stands(guest, site, shop, live_server):
+    (shop, _), page = shop, guest.page
+    names = {"app_…": shop.app.pk, "inc_pub_live_…": shop.browser.secret}
+    tag, event, slots, words = of_the_guide("html", live_server.url, **names)
+    site.policy, site.tokens = "", [shop.sign("asha")]  # what a page writes into itself is its own affair
+    share = f'<referral-share key="{shop.browser.secret}"></referral-share>'
+    own_way = f"<script>const myOwnWayToGetOne = () => '{shop.sign('asha')}'</script>"
+    for path, inside in (
+        ("/tag", f"{NO_ICON}<main>{tag}</main>"),
+        ("/event", html(live_server.url, own_way + event + share)),
+        ("/slots", html(live_server.url, slots)),
+        ("/words", f'{NO_ICON}<main>{words}<referral-share token-url="/incenta-token"{share[15:]}</main>'),
+    ):
+        site.pages[path] = inside
+        guest.go(path)
+        expect(page.get_by_role("textbox", name="Your link")).to_have_value(own_link(shop))
+        if path == "/slots":
+            expect(page.get_by_text("Give 10, get 10")).to_be_visible()
+            expect(page.get_by_text("One code for each friend.")).to_be_visible()
+        if path == "/words":
+            expect(page.get_by_role("heading", name="Teile deinen Link")).to_be_visible()
+            expect(page.get_by_role("button", name="Kopieren")).to_be_visible()
+
+
+def test_the_pages_of_the_dashboard_are_fine(visit, himal):
     sandbox = caller(himal.app.sandbox)
     sandbox.campaign()
     shop = opened(sandbox)
-    owner = visit(theme=theme, width=width)
+    owner = visit()
     enter(owner, himal)
     paths = ("widgets/", "widgets/?element=marketplace-redeem-form&theme=dark", "widgets/secret/", "simulator/")
-    assert_fine(owner, [f"/dashboard/{shop.app.pk}/{path}" for path in paths], theme)
+    assert_fine(owner, [f"/dashboard/{shop.app.pk}/{path}" for path in paths])
     page = owner.page
     page.get_by_role("button", name="Play it all").click()
     expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
