@@ -12,7 +12,7 @@ from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
 from incenta.accounts.permissions import who_can
-from incenta.errors import DomainError, Forbidden, NotFound
+from incenta.errors import DomainError, Forbidden, NotFound, Overtaken
 
 from .access import governing, grantors, may, note_presence, open_app
 
@@ -95,6 +95,8 @@ class Action(AppPage):
             raise
         except DomainError as error:
             messages.error(request, error.message)
+        except Overtaken:
+            messages.error(request, "Somebody changed this at the same moment. Nothing was done: please try again.")
         else:
             messages.success(request, told)
         return redirect(self.back(**kwargs))

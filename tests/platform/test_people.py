@@ -2,6 +2,7 @@
 
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from django.apps import apps
@@ -11,7 +12,9 @@ from incenta.accounts import people
 from incenta.database import sql
 from incenta.events import dispatch
 from incentives import ledger
+from incentives.boards import folding
 from tests.cast import at_once
+from tests.dashboard.conftest import sign_in
 from tests.everything import one_of_everything
 from tests.marketplace.stalls import books_are_right, cancels, earns, opens, redeems, sells
 
@@ -192,6 +195,20 @@ def test_what_was_sent_is_forgotten_once_it_has_arrived(himal):
     assert list(WebhookMessage.objects.filter(app=himal.app)) == [first.message]  # on its way: signed bytes stay
 
 
+@pytest.mark.parametrize(
+    "user", ["asha/", "asha ", " asha", "ASHA", "asha/export", "asha?x=1", "asha%2F", "../asha", "аsha", "asha\n"]
+)
+def test_an_id_that_looks_like_anothers_erases_nobody_else(himal, user):
+    campaign = himal.campaign()
+    for one in ("asha", user):
+        assert himal.convert(himal.code(campaign, one), f"friend of {one}").status == 201
+    answer = himal.delete(f"/users/{quote(user, safe='')}")
+    assert himal.app.referrals.filter(referrer_id="asha").exists(), answer
+    gone = not himal.app.referrals.filter(referrer_id=user).exists()
+    assert (answer.status, gone) in ((200, True), (400, False), (405, False)), answer
+    assert gone == (user not in ("asha/", "asha/export"))
+
+
 def test_an_id_that_is_an_everyday_word_spoils_nothing(himal):
     code = himal.code(himal.campaign(), "USD")
     made = himal.convert(code, "5")
@@ -258,6 +275,39 @@ def test_what_waited_for_the_erasure_meets_the_former_member(himal, what):
     assert answer.status == (404 if what == "convert" else 200), answer
     assert rows_naming(himal.app, asha) == []
     books_are_right(himal.app)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_button_that_waited_for_the_erasure_says_so(himal):
+    made = himal.convert(himal.code(himal.campaign(rewardModel="FIXED", rewardValue=5), "asha"), "bikram")
+    owner = sign_in(himal.app.merchant)
+    where = f"/dashboard/{himal.app.pk}/rewards/{made['rewardId']}/"
+    answer = while_erased(himal.app, "asha", lambda: owner.post(f"{where}approve/"))
+    assert answer.url == where and "please try again" in owner.get(where).content.decode()
+    owner.post(f"{where}approve/")
+    assert himal.app.rewards.get().status == "APPROVED"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_beside_the_erasure_loses_no_score(himal):
+    """It would read the scores as they were before, and write them under a name that has some."""
+    himal.post("/incentives/actions", {"key": "visit", "name": "Visits", "type": "STANDARD", "xp": 5})
+    visit = {"userId": "asha", "actionKey": "visit"}
+    himal.post("/incentives/events", visit)
+    folding.fold()
+    himal.post("/incentives/events", visit)
+    fold = threading.Thread(target=lambda: at_once(1, lambda place: folding.fold()))
+    with transaction.atomic():
+        name = people.erase(himal.app, "asha")["userId"]
+        fold.start()
+        deadline = time.monotonic() + 20
+        while fold.is_alive() and not sql.row(WAITS.replace("incentives_wallet", "incentives_boarddelta"))[0]:
+            sql.row("SELECT pg_stat_clear_snapshot()")
+            assert time.monotonic() < deadline, "it neither ends nor waits"
+    fold.join()
+    folding.fold()
+    assert himal.get(f"/incentives/leaderboard/{name}")["xp"] == 10
+    assert himal.post("/incentives/leaderboard/refresh")["drift"] == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 from incenta.accounts import people
 from incenta.api.lists import check_parameters
 from incenta.api.views import ApiView
+from incenta.errors import InvalidInput
 
 
 class Export(ApiView):
@@ -20,4 +21,7 @@ class Person(ApiView):
     """``DELETE``: takes the person's name off everything, at once. Answers the name that the rows have now, this once."""
 
     def delete(self, request, user_id):
+        if request._request.path_info.endswith("/"):
+            # elsewhere a slash at the end is forgiven; here it may be the end of somebody else's id
+            raise InvalidInput({"userId": ["Must not end in a slash here: erase such an id from the dashboard."]})
         return Response(people.erase(request.app, user_id, by=request.api_key.pk))
