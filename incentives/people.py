@@ -5,7 +5,7 @@ from incenta.accounts import people
 from incenta.accounts.models import App
 from incenta.accounts.people import Holding, Person
 
-from . import ledger
+from . import boards, ledger
 from .ledger.models import Wallet
 from .models.activity import ActionTally, Activity, Grant, Standing
 from .models.adjustment import Adjustment
@@ -33,7 +33,6 @@ def tell() -> None:
             is_withheld=lambda redemption: redemption.told_code is None,
         ),
         Holding("referralCounts", ReferralCount, OF_USER),
-        # what is not folded comes before what it is folded into: a fold that is under way is waited for, and then found there
         Holding("boardDeltas", BoardDelta, OF_USER),
         Holding("boardScores", BoardScore, OF_USER),
         first=_lock,
@@ -42,8 +41,9 @@ def tell() -> None:
 
 
 def _lock(person: Person) -> None:
-    """Nothing is recorded for him meanwhile, and what he has had is noted for his tombstone."""
+    """Nothing is recorded for him meanwhile, no score is folded, and what he has had is noted for his tombstone."""
     ledger.lock(person.app, [person.user_id], create=False)
+    boards.keep_folds_out()
     tallies = ActionTally.objects.filter(app=person.app, user_id=person.user_id)
     standing = Standing.objects.filter(app=person.app, user_id=person.user_id).first()
     person.used_up["actions"] = {tally.action_key: tally.rewarded for tally in tallies}

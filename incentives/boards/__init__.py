@@ -8,9 +8,9 @@ Ties share a rank (1, 2, 2, 4). Among equals the earliest to reach the score is 
 moment at which something happened that changed it, whatever the order in which it was told.
 """
 
-from .folding import FOLDED_AT_ONCE, fold, left, show
+from .folding import FOLDED_AT_ONCE, fold, keep_folds_out, left, show
 from .reading import place, top
 from .recount import refresh
 from .windows import BEGINNING, Window
 
-__all__ = ["BEGINNING", "FOLDED_AT_ONCE", "Window", "fold", "left", "place", "refresh", "show", "top"]
+__all__ = ["BEGINNING", "FOLDED_AT_ONCE", "Window", "fold", "keep_folds_out", "left", "place", "refresh", "show", "top"]

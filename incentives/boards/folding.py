@@ -80,6 +80,12 @@ SELECT count(*) FROM gone
 """
 
 
+def keep_folds_out() -> None:
+    """Until the caller's transaction ends. For whoever gives scores another name: a fold that waits for such a row has read the scores
+    before, and would write them anew under a name that has some by then."""
+    sql.row(ONE_FOLDER.format("pg_advisory_xact_lock"))
+
+
 def fold(most: int = FOLDED_AT_ONCE) -> int:
     """Folds pending deltas into scores and histograms in one statement, so that a reader sees each exactly once. Answers how many."""
     with sql.transaction_joined():
@@ -115,5 +121,5 @@ def show(app: App, user_id: str, visible: bool) -> None:
 
     The caller writes ``Standing.visible``, which says it of windows that are yet to come.
     """
-    sql.row(ONE_FOLDER.format("pg_advisory_xact_lock"))
+    keep_folds_out()
     sql.row(_SHOW, {"app_id": app.pk, "user_id": user_id, "visible": visible})
