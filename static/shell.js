@@ -86,6 +86,12 @@ const showHere = () => {
 };
 if (side) { showHere(); side.addEventListener("toggle", showHere); }
 
+// Tabs are wider than a phone: the one that is open is in sight, too.
+for (const tab of document.querySelectorAll(".i-tabs [aria-current]")) {
+  const row = tab.parentElement;
+  row.scrollLeft += tab.getBoundingClientRect().right - row.getBoundingClientRect().right;
+}
+
 // A menu of many apps is narrowed by what is typed.
 document.addEventListener("input", event => {
   if (!event.target.matches("[data-narrows]")) return;

@@ -82,6 +82,20 @@ def test_keys_are_told_and_can_be_switched_off(visit, himal):
     expect(page).to_have_url(f"{owner.base}/dashboard/{himal.app.pk}/campaigns/")
 
 
+def test_where_one_is_stands_in_sight(visit, himal):
+    """The menu is longer than the window, the tabs of a campaign are wider than a phone."""
+    campaign = himal.campaign()
+    owner = visit()
+    enter(owner, himal)
+    owner.go(f"/dashboard/{himal.app.pk}/audit/")
+    expect(owner.page.locator("#side [aria-current]")).to_be_in_viewport(ratio=1)
+    owner.page.set_viewport_size({"width": 390, "height": 800})
+    owner.go(f"/dashboard/{himal.app.pk}/campaigns/{campaign}/activity/")
+    expect(owner.page.locator(".i-tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+    owner.page.get_by_role("button", name="Menu").click()
+    expect(owner.page.locator("#side [aria-current]")).to_be_in_viewport()
+
+
 def test_rows_are_selected_by_keyboard(visit, himal):
     code = himal.code(himal.campaign())
     for number in range(4):
