@@ -61,7 +61,7 @@ PROOFS: dict[str, dict[str, list[Proof]]] = {
         "sh": [Proof("make test", "browser/test_widgets.py", "It runs these very tests.")],
     },
     "dashboard": {
-        "console": [Proof("$ export CHROME_PATH", "browser/test_bars.py", "A measure of somebody else's, from the network; asked for by name.")],
+        "console": [Proof("$ export CHROME_PATH", "browser/test_bars.py", "Somebody else's measure, from the network.")],
     },
     "faults": {"sh": [Proof("apt-get install", "faults/webhooks", "It runs these very tests.")]},
     "scale-out": {
