@@ -4,7 +4,7 @@
 
 It looks at the demo merchant of ``make run``, whose login and keys ``manage.py demo --json`` prints. Calls of its own come first,
 once in an installation, so that the pages show a shop at work; nothing is drawn that the installation does not hold.
-``--documents FOLDER`` puts the four of the README and ``docs/`` there, small enough for a repository.
+``--documents FOLDER`` puts those of the README and ``docs/`` there, small enough for a repository.
 """
 
 import argparse
@@ -30,7 +30,7 @@ LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (NARROW, "li
 PAGES = (
     "overview", "campaign", "new-campaign", "referrals", "rewards", "person", "review", "webhook", "log", "marketplace",
 )  # fmt: skip
-DOCUMENTS = {"overview": "light", "marketplace": "light", "review": "dark", "webhook": "light"}
+DOCUMENTS = {"overview": "light", "campaign": "light", "marketplace": "light", "review": "dark", "webhook": "light"}
 """The pictures that the README and ``docs/`` show -> the look of each."""
 LARGEST = 150_000
 """Bytes of a picture in the repository."""
@@ -96,9 +96,10 @@ def trade(shop: Backend) -> str:
 
 class Photographer:
     def __init__(self, page: Page, base: str) -> None:
-        self.page, self.base = page, base
+        self.page, self.base, self.size = page, base, page.viewport_size
 
     def go(self, path: str) -> None:
+        self.page.set_viewport_size(self.size)
         self.page.goto(self.base + path)
         self.settled()
 
@@ -106,6 +107,11 @@ class Photographer:
         """Waits until the page's script has run, and what it loads by itself is there."""
         expect(self.page.locator("html[data-ready]")).to_have_count(1)
         self.page.wait_for_load_state("networkidle")
+
+    def grow(self) -> None:
+        """Makes the window as high as the page, so that what sticks to its edges stands where the page ends."""
+        tall = self.page.evaluate("document.documentElement.scrollHeight")
+        self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": tall})
 
     def sign_in(self, email: str, password: str) -> str:
         """Answers the id of the live app."""
@@ -165,7 +171,7 @@ class Photographer:
 
 
 def small(png: bytes) -> bytes:
-    """The same picture with its 256 most frequent colours, each other pixel in the nearest of them: a third of the bytes.
+    """The same picture with 256 of its colours, the most frequent, each other pixel in the nearest of them: a third of the bytes.
 
     Takes what Chromium makes: eight bits a channel, no interlace.
     """
@@ -189,7 +195,8 @@ def small(png: bytes) -> bytes:
         rows.append(bytes(line))
     pixels = [list(zip(row[0::channels], row[1::channels], row[2::channels], strict=True)) for row in rows[1:]]
     counted = Counter(pixel for row in pixels for pixel in row)
-    palette = [colour for colour, _ in counted.most_common(256)]
+    # a dot of a colour of its own counts more than one more shade of grey
+    palette = sorted(counted, key=lambda each: -counted[each] * (1 + (max(each) - min(each)) // 16))[:256]
     number = {
         colour: min(range(len(palette)), key=lambda i: sum((a - b) ** 2 for a, b in zip(palette[i], colour, strict=True)))
         for colour in counted
@@ -225,7 +232,7 @@ def main() -> None:
     parser.add_argument("--login", required=True, metavar="EMAIL:PASSWORD")
     parser.add_argument("--key", required=True, help="a full key of the live app")
     parser.add_argument("--to", required=True, type=Path, help="where the pictures go: PAGE-LOOK.png")
-    parser.add_argument("--documents", type=Path, help="where the four of the documents go: PAGE.png")
+    parser.add_argument("--documents", type=Path, help="where those of the documents go: PAGE.png")
     parser.add_argument("--only", nargs="+", choices=PAGES, default=PAGES)
     told = parser.parse_args()
     told.to.mkdir(parents=True, exist_ok=True)
@@ -246,7 +253,9 @@ def main() -> None:
                     each.go(addresses[name])
                     wide = each.page.evaluate("document.documentElement.scrollWidth - innerWidth")
                     too_wide += [f"{name}-{look}: {wide} px too wide"] * (wide > 0)
-                    each.page.screenshot(path=told.to / f"{name}-{look}.png", full_page=look == "phone")
+                    if look == "phone":
+                        each.grow()
+                    each.page.screenshot(path=told.to / f"{name}-{look}.png")
                     if told.documents and DOCUMENTS.get(name) == look:
                         picture = told.documents / f"{name}.png"
                         picture.write_bytes(small(each.page.screenshot()))
