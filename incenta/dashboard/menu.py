@@ -56,6 +56,35 @@ ENTRIES = (
     Entry("Organisation", "audit", "Audit log", "history", "programme.export"),
 )
 
+ELSEWHERE = (
+    Entry("Program", "new_campaign", "New campaign", "plus", "campaigns.edit"),
+    Entry("Program", "payouts", "Payouts", "users"),
+    Entry("Program", "payout_settings", "Payout settings", "users", "app.settings"),
+    Entry("Program", "people", "People", "user"),
+    Entry("Fraud", "fraud_versions", "Versions of the rules", "sliders-horizontal", "fraud.read"),
+    Entry("Fraud", "new_fraud_rules", "New draft of rules", "plus", "fraud.rules"),
+    Entry("Fraud", "fraud_settings", "Fraud settings", "settings", "fraud.read"),
+    Entry("Fraud", "new_fraud_entry", "New list entry", "plus", "fraud.decide"),
+    Entry("Fraud", "fraud_mutes", "Muted signals", "volume-off", "fraud.read"),
+    Entry("Engagement", "new_action", "New action", "plus", "incentives.edit"),
+    Entry("Engagement", "new_level", "New level", "plus", "incentives.edit"),
+    Entry("Engagement", "new_badge", "New badge", "plus", "incentives.edit"),
+    Entry("Engagement", "new_milestone", "New milestone", "plus", "incentives.edit"),
+    Entry("Engagement", "new_item", "New item of the catalog", "plus", "incentives.edit"),
+    Entry("Engagement", "simulator", "Simulator", "play"),
+    Entry("Marketplace", "new_listing", "New listing", "plus", "marketplace.edit"),
+    Entry("Marketplace", "new_promotion", "New promotion", "plus", "marketplace.edit"),
+    Entry("Developers", "new_key", "Create key", "plus", "keys.manage"),
+    Entry("Developers", "new_webhook", "Add endpoint", "plus", "webhooks.manage"),
+    Entry("Developers", "webhook_receiver", "Test receiver", "inbox", "webhooks.manage"),
+    Entry("Developers", "api_calls", "Requests", "scroll-text", "logs.read"),
+    Entry("Organisation", "apps", "Apps", "layout-grid"),
+    Entry("Organisation", "new_app", "New app", "plus", "app.settings"),
+    Entry("Organisation", "notifications", "Notifications", "bell"),
+    Entry("Organisation", "persons_data", "One person's data: export, erase", "user", "app.settings"),
+)
+"""What is reached from other pages, and what makes something: in no menu, but the command box finds it by name."""
+
 
 def menu_of(request: HttpRequest) -> list[dict]:
     """``[{"group", "entries": [{"entry", "url"}]}]`` of what the reader may open in the current app."""

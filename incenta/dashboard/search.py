@@ -19,7 +19,7 @@ from incenta.accounts.models import App
 from incenta.ids import PREFIXES
 
 from .access import may
-from .menu import ENTRIES
+from .menu import ELSEWHERE, ENTRIES
 from .pages import AppPage
 
 MOST = 5
@@ -104,17 +104,17 @@ def opened(request: HttpRequest, text: str) -> Found | None:
 
 
 def pages(request: HttpRequest, text: str) -> list[Found]:
-    """Pages of the menu whose name holds the text."""
+    """Pages whose name holds the text: those of the menu first, then what they lead to."""
     wanted = text.casefold()
     return [
         Found(entry.label, reverse(f"dashboard:{entry.section}", args=[request.app.pk]), entry.group)
-        for entry in ENTRIES
+        for entry in (*ENTRIES, *ELSEWHERE)
         if wanted in f"{entry.group} {entry.label}".casefold() and may(request, entry.permission)
     ][:MOST]
 
 
 def found(request: HttpRequest, text: str) -> list[dict]:
-    """``[{"label", "icon", "found"}]`` of the kinds that have something; the pages of the menu come last."""
+    """``[{"label", "icon", "found"}]`` of the kinds that have something; pages come last."""
     kinds = sorted((kind for room in _kinds.values() for kind in room), key=lambda kind: (kind.place, kind.label))
     groups = [
         {"label": kind.label, "icon": kind.icon, "found": some}

@@ -3,9 +3,10 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from incenta.accounts.models import Role
+from incenta.dashboard.menu import ELSEWHERE, ENTRIES
 from incenta.dashboard.search import MOST
 from tests.dashboard.conftest import body, sign_in
 from tests.everything import one_of_everything
@@ -49,6 +50,17 @@ def test_a_text_finds_the_first_of_each_kind(himal, owner, url):
     assert url("keys/") in body(owner.get(url("search/?q=api+keys")))
     assert "Nothing found" in body(owner.get(url("search/?q=zzzz")))
     assert "Nothing found" not in body(owner.get(url("search/")))
+
+
+def test_pages_are_found_by_name_in_the_menu_or_not(himal, owner, url):
+    assert url("rewards/payouts/") in body(owner.get(url("search/?q=payout")))
+    assert url("campaigns/new/") in body(owner.get(url("search/?q=new+camp")))
+    analyst = sign_in(himal.app.merchant, Role.ANALYST)
+    assert url("campaigns/new/") not in body(analyst.get(url("search/?q=new+camp")))
+    for entry in (*ENTRIES, *ELSEWHERE):
+        address = reverse(f"dashboard:{entry.section}", args=[himal.app.pk])
+        assert resolve(address).func.view_class.permission == entry.permission, entry
+        assert address in body(owner.get(url("search/"), {"q": f"{entry.group} {entry.label}"})), entry
 
 
 def test_the_box_gets_options(himal, owner, url):
