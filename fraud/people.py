@@ -1,9 +1,14 @@
 """What the fraud review holds of a person. What was seen of him goes; what was decided stays, without his name."""
 
+from datetime import datetime
+
 from incenta.accounts import people
-from incenta.accounts.people import Holding, Person, renamed
+from incenta.accounts.people import BATCH, Holding, Person, batched, rename_in, renamed
 
 from .models import Case, CaseEvent, Decision, Flag, Link, ListEntry, Mute, PersonHold, Score, Sighting
+
+MOST_BESIDE = 1_000
+"""Of the users of one key so many are looked at, the newest: who shares an address with more is one of a crowd, and named no more."""
 
 
 def tell() -> None:
@@ -23,12 +28,31 @@ def tell() -> None:
             untold=frozenset(("features",)),
             place=1,
         ),
+        first=_look_beside,
         last=_rename_in_cases,
     )
 
 
+def _look_beside(person: Person) -> None:
+    """What was judged of those who were seen with a key of his, since he was: there he is named as one more of its users. And what
+    was flagged of anybody for people whom he is one of."""
+    ours = {"app": person.app}
+    met: dict[str, datetime] = {}
+    for kind, key, since in Link.objects.filter(**ours, user_id=person.user_id).values_list(
+        "kind", "key", "first_seen"
+    ):
+        others = Link.objects.filter(**ours, kind=kind, key=key, last_seen__gte=since).exclude(user_id=person.user_id)
+        for user_id in others.order_by("-first_seen").values_list("user_id", flat=True)[:MOST_BESIDE]:
+            met[user_id] = min(since, met.get(user_id, since))
+    for some in batched(sorted(met), BATCH):
+        seen = Sighting.objects.filter(**ours, user_id__in=some, at__gte=min(met[each] for each in some))
+        person.beside.update(seen.values_list("subject_id", flat=True))
+    flags = Flag.objects.filter(**ours, evidence__users__contains=[person.user_id])
+    person.beside.update(flags.values_list("subject_id", flat=True))
+
+
 def _rename_in_cases(person: Person) -> None:
-    """His name in the story of his cases, and where he himself was the subject or stood on a list."""
+    """His name in the stories of cases, his own and others', and where he himself was the subject or stood on a list."""
     ours = {"app": person.app}
     for model in (Flag, Score):
         model.objects.filter(**ours, subject_id=person.user_id).update(subject_id=person.name)
@@ -41,3 +65,8 @@ def _rename_in_cases(person: Person) -> None:
     for decision in Decision.objects.filter(**ours, case__in=cases):
         decision.seen, decision.effects = renamed(decision.seen, person), renamed(decision.effects, person)
         decision.save(update_fields=["seen", "effects"])
+    for some in batched(sorted(person.beside), BATCH):
+        rename_in(person, Flag.objects.filter(**ours, subject_id__in=some), ("evidence",))
+        rename_in(person, Score.objects.filter(**ours, subject_id__in=some), ("reasons", "features", "flip"))
+    rename_in(person, CaseEvent.objects.filter(**ours), ("data",))
+    rename_in(person, Decision.objects.filter(**ours), ("seen", "effects"))

@@ -15,8 +15,9 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Field, JSONField, Model, Q
+from django.db.models import Field, JSONField, Model, Q, QuerySet, TextField
 from django.db.models.expressions import Case, F, Value, When
+from django.db.models.functions import Cast
 
 from incenta import clock, codes
 from incenta.database import sql
@@ -70,8 +71,8 @@ class Holding:
 
     def batches(self, app: App, ids: Sequence) -> Iterator[list[Model]]:
         """These rows in their order, ``BATCH`` at a time: the whole of a long life fits no process."""
-        for start in range(0, len(ids), BATCH):
-            yield list(self.model._base_manager.filter(app=app, pk__in=ids[start : start + BATCH]).order_by("pk"))
+        for some in batched(ids, BATCH):
+            yield list(self.model._base_manager.filter(app=app, pk__in=some).order_by("pk"))
 
 
 @dataclass
@@ -86,6 +87,8 @@ class Person:
     """What else must be replaced where it is named: his codes, old to new."""
     subjects: list[str] = field(default_factory=list)
     """Ids of the nouns that are his."""
+    beside: set[str] = field(default_factory=set)
+    """Ids of nouns of others in which he may be named, as the room knows that judges who was seen with whom."""
     used_up: dict = field(default_factory=dict)
 
 
@@ -212,6 +215,11 @@ def joined(earlier: Any, later: Any) -> Any:
     return max(earlier, later)
 
 
+def batched(ids: Sequence, size: int) -> Iterator[Sequence]:
+    """The ids in parts of at most ``size``."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
 # --- one table --------------------------------------------------------------------------------------------------------
 def _subjects(ids: Sequence) -> list[str]:
     """Those ids by which other tables may name what is his."""
@@ -233,17 +241,34 @@ def _rename(holding: Holding, person: Person, ids: Sequence) -> None:
         found.update(**changes)
 
 
-def renamed(value: Any, person: Person, key: str = "") -> Any:
-    """JSON with the person's id and codes replaced, where a value is one of them, and what is personal left out."""
+def rename_in(person: Person, rows: QuerySet, columns: Sequence[str]) -> None:
+    """His other name in these JSON columns of rows of others, as far as they name him."""
+    spellings = {json.dumps(person.user_id), json.dumps(person.user_id, ensure_ascii=False)}
+    texts = {f"{column}_text": Cast(column, TextField()) for column in columns}
+    asked = Q()
+    for text in texts:
+        for spelling in spellings:
+            asked |= Q(**{f"{text}__contains": spelling})
+    ids = list(rows.annotate(**texts).filter(asked).order_by("pk").values_list("pk", flat=True))
+    for some in batched(ids, BATCH):
+        named = list(rows.filter(pk__in=some).order_by("pk"))
+        for row in named:
+            for column in columns:
+                setattr(row, column, renamed(getattr(row, column), person, is_his=False))
+        rows.model._base_manager.bulk_update(named, columns)
+
+
+def renamed(value: Any, person: Person, key: str = "", *, is_his: bool = True) -> Any:
+    """JSON with the person's id and codes replaced, where a value is one of them, and, where it ``is_his``, what is personal left out."""
     if isinstance(value, dict):
         return {
             name: (type(each)() if isinstance(each, dict | list) else None)
-            if name in PERSONAL
-            else renamed(each, person, name)
+            if is_his and name in PERSONAL
+            else renamed(each, person, name, is_his=is_his)
             for name, each in value.items()
         }
     if isinstance(value, list):
-        return [renamed(each, person, key) for each in value]
+        return [renamed(each, person, key, is_his=is_his) for each in value]
     if isinstance(value, str):
         if value == person.user_id and _names_people(key):
             return person.name
@@ -255,7 +280,8 @@ def _names_people(key: str) -> bool:
     """Whether a JSON key holds ids of people: an id may be the word ``5`` or ``USD``, which elsewhere means something else."""
     lowered = key.lower().replace("_", "")
     return any(
-        word in lowered for word in ("user", "refer", "member", "person", "people", "account", "upline", "companion")
+        word in lowered
+        for word in ("user", "refer", "member", "person", "people", "account", "upline", "companion", "newest")
     )
 
 

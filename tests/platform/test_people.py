@@ -1,5 +1,6 @@
 """One person's data: all of it told, all of it without a name afterwards, and every sum as it was."""
 
+import json
 import threading
 import time
 from urllib.parse import quote
@@ -207,6 +208,35 @@ def test_an_id_that_looks_like_anothers_erases_nobody_else(himal, user):
     gone = not himal.app.referrals.filter(referrer_id=user).exists()
     assert (answer.status, gone) in ((200, True), (400, False), (405, False)), answer
     assert gone == (user not in ("asha/", "asha/export"))
+
+
+@pytest.mark.parametrize("asha", ["asha the first", "Zoë ✓ \\ the first"])
+def test_what_is_told_of_others_names_him_no_more(himal, asha):
+    """Who shared a device with whom stands in the cases of each, in what was decided, and in the trace of each order."""
+    campaign, seen = himal.campaign(), {"deviceId": "device-7", "paymentFingerprint": "card-7"}
+
+    def orders(referrer: str, friend: str) -> None:
+        assert himal.convert(himal.code(campaign, referrer), friend, 50, context=seen).status == 201
+
+    for number in range(3):
+        orders(asha, f"bikram {number}")
+        orders(f"tara {number}", f"devi {number}")
+    orders("tara 0", asha)
+    orders("tara 0", "chandra")
+    flag = himal.get("/fraud/flags?status=OPEN&limit=1")["flags"][0]
+    assert himal.post(f"/fraud/flags/{flag['id']}/resolve", {"decision": "APPROVE", "note": "A family"}).status == 200
+
+    def told() -> str:
+        traces = himal.app.conversions.values_list("trace", flat=True)
+        flags = himal.app.fraud_flags.exclude(user_id=asha).values_list("evidence", flat=True)
+        scores = himal.app.fraud_scores.values_list("reasons", flat=True)
+        return json.dumps([*traces, *flags, *scores], ensure_ascii=False)
+
+    named = told().count(json.dumps(asha, ensure_ascii=False))
+    former = himal.delete(f"/users/{quote(asha, safe='')}")["userId"]
+    assert json.dumps(asha, ensure_ascii=False) not in told() and told().count(former) >= named > 3
+    assert rows_naming(himal.app, "the first") == []
+    assert himal.app.conversions.count() == 8 and ledger.verify(himal.app)["ok"]
 
 
 def test_an_id_that_is_an_everyday_word_spoils_nothing(himal):
