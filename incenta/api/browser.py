@@ -6,15 +6,20 @@ A publishable key stands in web pages, so anybody has it. What it opens alone is
 
 import threading
 import time
+from datetime import UTC, datetime
 
 from incenta.accounts.models import ApiKey
+from incenta.api import metering
 from incenta.api.authentication import caller_ip, network_of
+from incenta.clock import iso
 from incenta.errors import TooManyRequests
 from incenta.widgets import tokens
 
 READS_PER_MINUTE = 300
 WRITES_PER_MINUTE = 30
-"""Calls of one network address in one app within a minute, for each process: no visitor uses up what the merchant's plan allows."""
+"""Calls of one network address in one app within a minute, for each process."""
+SHARE = 2
+"""Web pages may make one in so many of an app's calls of a month: whatever visitors do, the merchant's servers have the rest."""
 MOST_COUNTED = 50_000
 
 
@@ -50,6 +55,20 @@ def refuse_flood(key: ApiKey, request) -> None:
     if not visits.count(key.app_id, network_of(caller_ip(request)), is_reading=is_reading):
         raise TooManyRequests(
             "rate_limited", "Too many calls from this address.", retry_after=60 - int(time.time()) % 60
+        )
+
+
+def refuse_beyond_share(key: ApiKey) -> None:
+    """Counts a browser's call against what browsers may make. Raises ``TooManyRequests`` ``monthly_limit_exceeded``."""
+    now = time.time()
+    start, end = metering.month_of(now)
+    most = key.app.merchant.plan.monthly_calls // SHARE
+    if metering.meter.take(f"pages:{key.app_id}", most, start, 50) is None:
+        raise TooManyRequests(
+            "monthly_limit_exceeded",
+            f"Web pages have made the {most} calls that are theirs of this app's month; its servers have the others.",
+            retry_after=max(1, end - int(now)),
+            details={"limit": most, "resetsAt": iso(datetime.fromtimestamp(end, UTC))},
         )
 
 

@@ -102,7 +102,7 @@ class ApiMiddleware:
         headers["X-Content-Type-Options"] = "nosniff"
         if self.hsts:
             headers["Strict-Transport-Security"] = self.hsts
-        key = getattr(request, "api_key", None)
+        key = getattr(request, "api_key", None) or getattr(request, "shut_key", None)
         if key is not None and key.scope == "publishable":
             origin = request.META.get("HTTP_ORIGIN", "")
             headers["Vary"] = "Origin"

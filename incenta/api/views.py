@@ -119,6 +119,7 @@ class ApiView(APIView):
         method = "GET" if inner.method == "HEAD" else inner.method
         if request.is_browser:
             browser.refuse_flood(key, inner)
+            browser.refuse_beyond_share(key)
         metering.admit(key, inner)
         may_browse = method in self.publishable
         authentication.authorize(key, inner, publishable=may_browse, point_of_sale=self.point_of_sale)

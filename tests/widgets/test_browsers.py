@@ -4,8 +4,9 @@ import time
 from itertools import product
 
 import pytest
+from django.utils import timezone
 
-from incenta.api import browser
+from incenta.api import browser, metering
 from incenta.api.views import ApiView
 from incenta.widgets.models import BoardNames, WidgetSettings
 from tests.cast import caller
@@ -78,6 +79,19 @@ def test_a_page_learns_of_every_refusal(shop):
     assert (answer.status, answer["code"]) == (401, "user_token_required")
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example.com"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("ended", "code"), [("revoked_at", "unauthorized"), ("expires_at", "key_expired")])
+def test_a_page_learns_that_its_key_has_ended_and_another_page_does_not(shop, ended, code):
+    """Without these headers a browser hides the answer, and the merchant looks for a fault of the network."""
+    key = shop.app.api_keys.get(scope="publishable")
+    setattr(key, ended, timezone.now())
+    key.save()
+    answer = shop.page().get("/incentives/leaderboard")
+    assert (answer.status, answer["code"]) == (401, code)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example.com"
+    other = shop.page(origin="https://evil.example").get("/incentives/leaderboard")
+    assert other.status == 401 and "Access-Control-Allow-Origin" not in other.headers
 
 
 def test_preflights_name_the_header_and_only_what_is_open(shop):
@@ -268,6 +282,20 @@ def test_one_visitor_uses_up_nobodys_limit(shop, monkeypatch):
     assert found[-1].headers["Access-Control-Allow-Origin"] == page.origin, "the page may read it"
     assert [page.post("/referrals", {"referrerId": "asha"}).status for _ in range(2)] == [400, 429]
     assert shop.server.get("/incentives/leaderboard").status == 200
+
+
+def test_visitors_leave_the_servers_their_half_of_the_month(shop):
+    """Whoever reads the key in the page can call from anywhere, for a month: orders are reported all the same."""
+    plan = shop.app.merchant.plan
+    plan.monthly_calls = 8
+    plan.save()
+    metering.meter.forget()
+    found = [shop.page().get("/incentives/leaderboard") for _ in range(6)]
+    assert [answer.status for answer in found] == [200] * 4 + [429] * 2
+    assert found[-1]["code"] == "monthly_limit_exceeded" and found[-1]["details"]["limit"] == 4
+    assert int(found[-1].headers["Retry-After"]) > 0
+    assert [shop.server.get("/incentives/leaderboard").status for _ in range(5)] == [200] * 4 + [429]
+    assert shop.app.events.filter(type="USAGE_LIMIT_EXCEEDED").count() == 1
 
 
 # --- secret keys ------------------------------------------------------------------------------------------------------
