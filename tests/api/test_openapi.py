@@ -258,6 +258,8 @@ def test_a_whole_programme_answers_as_described(checked, described):
     checked("GET", f"/rewards/validate?code={claimed['discountCode']}")
     checked("GET", "/rewards/validate?code=nope")
     checked("POST", "/rewards/redeem", {"code": claimed["discountCode"]})
+    spent = checked("GET", f"/rewards/validate?code={claimed['discountCode']}")
+    assert (spent["valid"], spent["errorCode"]) == (False, "already_redeemed")
     conversion = f"/conversions/{converted['conversionId']}"
     checked("POST", f"{conversion}/reverse", {"reason": "returned", "preview": True})
     checked("POST", f"{conversion}/reverse", {"reason": "returned", "amount": 10})
@@ -460,6 +462,12 @@ def test_points_answer_as_described(checked, described):
     checked("PATCH", "/incentives/levels/2", {"coins": 2, "preview": True})
     checked("PATCH", "/incentives/levels/2", {"xpThreshold": 50, "backfill": True})
     checked("PATCH", "/incentives/milestones/rules/hundred", {"coins": 2})
+    gold = {"level": 4, "name": "Platinum", "xpThreshold": 5000}
+    assert "qualifying" in checked("POST", "/incentives/levels", gold | {"preview": True}).json
+    more = {"key": "thousand", "metric": "xp", "threshold": 1000, "coins": 1}
+    assert "qualifying" in checked("POST", "/incentives/milestones/rules", more | {"preview": True}).json
+    for path in ("badges/vip", "milestones/rules/hundred"):
+        checked("PATCH", f"/incentives/{path}", {"preview": True} | ({"coins": 3} if "rules" in path else {"xp": 3}))
     checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": -3, "reason": "corrected"})
     assert checked("POST", "/incentives/adjustments", {"userId": "asha", "coins": -9999, "reason": "x"}).status == 409
     checked("PATCH", "/incentives/users/asha", {"timezone": "Asia/Kathmandu"})
