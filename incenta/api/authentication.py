@@ -163,9 +163,8 @@ def identify(request: HttpRequest) -> ApiKey:
         if not guesses.left(network) and not _keys.knows(secret):
             raise _too_many_guesses()
         key = _keys.get(secret)
-        request.shut_key = (
-            key  # until it proves usable: a page whose key has ended is told so, by the headers that let it read
-        )
+        # a page whose key has ended is told so, by the headers that let it read
+        request.shut_key = key
         if key is None or key.revoked_at is not None:
             raise Unauthorized("unauthorized", "This API key is not valid.")
         if key.expires_at is not None and key.expires_at <= timezone.now():
