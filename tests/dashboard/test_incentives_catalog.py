@@ -146,7 +146,7 @@ def test_an_upload_is_looked_at_before_it_is_added(himal, owner, url, rich):
     told = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert "2 new codes" in told
     assert "Known already 2" in told
-    assert "No codes 1" in told
+    assert "Not codes 1" in told
     assert "Line 4: =cmd()" in told
     assert "NEW-1234567" not in page
     assert ItemCode.objects.count() == 1

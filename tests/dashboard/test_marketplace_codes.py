@@ -46,7 +46,7 @@ def test_an_upload_is_looked_at_before_it_is_added(himal, owner, url, pool, wher
     page = body(
         upload(owner, where, 'Code;x\n"NEW-1234567",5\nnew-1234567,5\nOLD-1234567,5\n=cmd(),1\n\n"NEW-""765",1\n')
     )
-    assert "No codes 1" in told(page)
+    assert "Not codes 1" in told(page)
     assert "Line 5: =cmd()" in told(page)
     assert "Known already 2" in told(page)
     assert "NEW-1234567" not in page
@@ -62,7 +62,7 @@ def test_a_file_of_a_spreadsheet_is_read_as_it_is_meant(owner, where):
     page = body(upload(owner, where, "\ufeffcode,value\r\n“quoted”,1\r\n AB-1 ,2\r\nab-1,3\r\n@SUM(A1),4\r\n+1,5\r\n"))
     assert "2 new codes" in told(page)
     assert "Known already 1" in told(page)
-    assert "No codes 2" in told(page)
+    assert "Not codes 2" in told(page)
     owner.post(where, token(page))
     assert sorted(ListingCode.objects.values_list("code", flat=True)) == ["AB-1", "“quoted”"]
 
