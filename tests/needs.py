@@ -15,8 +15,8 @@ from tests.ports import free_port
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium or Chrome."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    """The path of a Chromium or Chrome. The one without a window's parts, where it is there, does the same for less."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
