@@ -6,13 +6,16 @@ import pytest
 from playwright.sync_api import expect
 
 from incenta.accounts.models import App
+from tests.browser.looks import IS_EVERY_LOOK_WANTED
 from tests.cast import Caller
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
-@pytest.mark.parametrize("width", [1280, 390])
+WAYS = [(True, 1280), (False, 390), (True, 390), (False, 1280)]
+
+
+@pytest.mark.parametrize(("javascript", "width"), WAYS if IS_EVERY_LOOK_WANTED else WAYS[:2])
 def test_from_sign_up_to_a_revoked_key(visit, javascript, width):
     asha = visit(javascript=javascript, width=width)
     asha.expected_statuses.add(422)  # the campaign that is refused below
