@@ -1,9 +1,7 @@
 """``docs/widgets.md``: its helpers sign what we believe, and what it says of the calls, attributes and events is so."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from django.conf import settings
 from incenta.api import browser
 from incenta.widgets import tokens
 from incenta.widgets.dashboard import look, signing
+from tests.languages import told_by
 from tests.widgets.test_browsers import ALONE, WITH_TOKEN
 
 pytestmark = pytest.mark.django_db
@@ -76,25 +75,12 @@ echo json_encode(array_map(fn ($user) => user_token($user, $given["secret"], $gi
 """
 
 
-@pytest.mark.parametrize("language", ["go", "php"])
-def test_the_other_languages_sign(shop, tmp_path, language):
-    """Where they are installed, as in CI."""
-    program = shutil.which(language) or pytest.skip(f"{language} is not installed.")
+@pytest.mark.parametrize(("language", "calling"), [("go", GO), ("php", PHP)])
+def test_the_other_languages_sign(shop, tmp_path, language, calling):
     (snippet,) = snippets(language)
-    file = tmp_path / f"main.{language}"
-    if language == "go":
-        # imports stand above everything else
-        head, _, body = snippet.replace("package incenta", "package main").partition("\n)\n")
-        imports, _, main = GO.partition("\n)\n")
-        file.write_text(f"{head}\n){imports}\n)\n{body}\n{main}")
-        command = [program, "run", str(file)]
-    else:
-        file.write_text(snippet + PHP)
-        command = [program, str(file)]
     given = json.dumps({"users": USERS, "secret": shop.secret, "app": shop.app.pk})
-    here = os.environ | {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off", "GOPATH": str(tmp_path)}
-    told = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=240, env=here)
-    assert [tokens.user_of(shop.app, token) for token in json.loads(told.stdout)] == list(USERS)
+    told = json.loads(told_by(language, snippet, calling, given, tmp_path))
+    assert [tokens.user_of(shop.app, token) for token in told] == list(USERS)
 
 
 def test_every_call_that_browsers_may_make_is_in_it():
