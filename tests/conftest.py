@@ -12,6 +12,13 @@ from tests import ports, template_database
 pytest_plugins = ["tests.needs", "tests.cast", "tests.emptying"]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts an installation comes first: it waits more than it works, and one worker of two takes all of it, so that none is
+    started twice and no worker waits at the end for the other's last."""
+    items.sort(key=lambda item: "installation" not in getattr(item, "fixturenames", ()))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What is loaded by now stays to the end: the collector need not walk it again and again (a sixth of the time)."""
     gc.collect()
