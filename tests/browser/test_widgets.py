@@ -94,6 +94,20 @@ def of_the_guide(wanted: str, base: str, **more: str) -> list[str]:
     return found
 
 
+PICTURES = os.environ.get("INCENTA_PICTURES")
+"""A folder for the guide's picture: the name that proves that markup is text would only puzzle its readers."""
+TENT = "A tent for two" if PICTURES else "A tent <b>for two</b>"
+# as a shop would arrange them; the picture's page, not the elements
+ARRANGED = """() => {
+  const sheet = new CSSStyleSheet()
+  sheet.replaceSync(`body { margin: 32px; font-family: system-ui, sans-serif; background: #f4f4f6 }
+    main { columns: 2; column-gap: 24px; max-width: 1160px; margin: auto } h1 { column-span: all; margin: 0 0 24px }
+    main > * { display: block; break-inside: avoid; margin-bottom: 24px }`)
+  document.adoptedStyleSheets = [sheet]
+  document.activeElement.blur()
+}"""
+
+
 def html(base: str, inside: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>'
@@ -119,13 +133,15 @@ def tags(shop: Shop, listing: str) -> str:
 
 
 @pytest.fixture
-def shop(himal, site, live_server) -> tuple[Shop, str]:
+def shop(himal, site, live_server, settings) -> tuple[Shop, str]:
     """A shop that sells tents to asha, who has coins, a code and a place on the board; and its listing."""
+    if PICTURES:
+        settings.BASE_URL = "https://rewards.example.com"
     shop = opened(himal)
     himal.app.allowed_domains = [site.base.removeprefix("http://")]
     himal.app.save()
     opens(himal, "Café Mitra")
-    listing = sells(himal, "A tent <b>for two</b>", description="Any colour", terms="One each", validDays=30)
+    listing = sells(himal, TENT, description="Any colour", terms="One each", validDays=30)
     earns(himal, "asha", 250)
     himal.code(himal.campaign(), "asha")
     himal.post("/incentives/leaderboard", {"userId": "asha", "xp": 40})
@@ -175,7 +191,7 @@ def test_all_seven_on_a_foreign_page_under_a_strict_policy(guest, site, shop):
     expect(board.get_by_role("row", name="2 asha (you) 40")).to_be_visible()
     expect(board.get_by_role("row", name="1 b•••m 90")).to_be_visible()
     expect(widget(page, "marketplace-listings").get_by_text("You have 250 coins.")).to_be_visible()
-    expect(widget(page, "marketplace-listing-detail").get_by_text("A tent <b>for two</b>")).to_be_visible()
+    expect(widget(page, "marketplace-listing-detail").get_by_text(TENT)).to_be_visible()
     expect(widget(page, "marketplace-user-redemptions").get_by_text("not redeemed anything yet")).to_be_visible()
 
     # one listing opened and closed again by keyboard; the focus is never lost
@@ -187,7 +203,7 @@ def test_all_seven_on_a_foreign_page_under_a_strict_policy(guest, site, shop):
 
     form = widget(page, "marketplace-redeem-form")
     form.get_by_role("button", name="Redeem for 100 coins").press("Enter")
-    expect(form.get_by_role("dialog", name="Spend 100 coins on “A tent <b>for two</b>”?")).to_be_visible()
+    expect(form.get_by_role("dialog", name=f"Spend 100 coins on “{TENT}”?")).to_be_visible()
     expect(form.get_by_role("button", name="Yes, redeem")).to_be_focused()
     assert guest.violations() == []
     page.keyboard.press("Enter")
@@ -204,8 +220,9 @@ def test_all_seven_on_a_foreign_page_under_a_strict_policy(guest, site, shop):
     assert not [each for each in told if each[0] == "error"]
 
     assert guest.violations() == []
-    if folder := os.environ.get("INCENTA_PICTURES"):
-        (Path(folder) / "widgets.png").write_bytes(small(page.screenshot(full_page=True, caret="initial")))
+    if PICTURES:
+        page.evaluate(ARRANGED)
+        (Path(PICTURES) / "widgets.png").write_bytes(small(page.screenshot(full_page=True, caret="initial")))
     page.evaluate("for (const each of document.querySelectorAll('main > :not(h1)')) each.setAttribute('theme', 'dark')")
     page.set_viewport_size({"width": 390, "height": 900})
     expect(widget(page, "referral-leaderboard").locator("[part=box]")).to_have_css(
