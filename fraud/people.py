@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from incenta.accounts import people
-from incenta.accounts.people import BATCH, Holding, Person, batched, rename_in, renamed
+from incenta.accounts.people import Holding, Person, batched, rename_beside, rename_in, renamed
 
 from .models import Case, CaseEvent, Decision, Flag, Link, ListEntry, Mute, PersonHold, Score, Sighting
 
@@ -44,7 +44,7 @@ def _look_beside(person: Person) -> None:
         others = Link.objects.filter(**ours, kind=kind, key=key, last_seen__gte=since).exclude(user_id=person.user_id)
         for user_id in others.order_by("-first_seen").values_list("user_id", flat=True)[:MOST_BESIDE]:
             met[user_id] = min(since, met.get(user_id, since))
-    for some in batched(sorted(met), BATCH):
+    for some in batched(sorted(met)):
         seen = Sighting.objects.filter(**ours, user_id__in=some, at__gte=min(met[each] for each in some))
         person.beside.update(seen.values_list("subject_id", flat=True))
     flags = Flag.objects.filter(**ours, evidence__users__contains=[person.user_id])
@@ -65,8 +65,7 @@ def _rename_in_cases(person: Person) -> None:
     for decision in Decision.objects.filter(**ours, case__in=cases):
         decision.seen, decision.effects = renamed(decision.seen, person), renamed(decision.effects, person)
         decision.save(update_fields=["seen", "effects"])
-    for some in batched(sorted(person.beside), BATCH):
-        rename_in(person, Flag.objects.filter(**ours, subject_id__in=some), ("evidence",))
-        rename_in(person, Score.objects.filter(**ours, subject_id__in=some), ("reasons", "features", "flip"))
+    rename_beside(person, Flag.objects.filter(**ours), ("evidence",), by="subject_id")
+    rename_beside(person, Score.objects.filter(**ours), ("reasons", "features", "flip"), by="subject_id")
     rename_in(person, CaseEvent.objects.filter(**ours), ("data",))
     rename_in(person, Decision.objects.filter(**ours), ("seen", "effects"))

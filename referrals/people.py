@@ -3,7 +3,7 @@ somebody who is gone."""
 
 from incenta import codes
 from incenta.accounts import people
-from incenta.accounts.people import BATCH, Holding, Person, batched, rename_in
+from incenta.accounts.people import Holding, Person, rename_beside
 
 from .models.click import Click
 from .models.conversion import Conversion, Reversal
@@ -39,9 +39,8 @@ def _note(person: Person) -> None:
 
 def _close_codes(person: Person) -> None:
     """The old links and codes lead nowhere from now on; and what is told of others, beside whom he was seen, names him no more."""
-    for some in batched(sorted(person.beside), BATCH):
-        rename_in(person, Conversion.objects.filter(app=person.app, pk__in=some), ("reasons", "trace"))
-        rename_in(person, Referral.objects.filter(app=person.app, pk__in=some), ("reasons",))
+    rename_beside(person, person.app.conversions.all(), ("reasons", "trace"))
+    rename_beside(person, person.app.referrals.all(), ("reasons",))
     referrals = Referral.objects.filter(app=person.app, referrer_id=person.name)
     for referral in referrals.filter(code__in=person.renamed):
         referral.code = person.renamed[referral.code]

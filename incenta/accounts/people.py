@@ -71,7 +71,7 @@ class Holding:
 
     def batches(self, app: App, ids: Sequence) -> Iterator[list[Model]]:
         """These rows in their order, ``BATCH`` at a time: the whole of a long life fits no process."""
-        for some in batched(ids, BATCH):
+        for some in batched(ids):
             yield list(self.model._base_manager.filter(app=app, pk__in=some).order_by("pk"))
 
 
@@ -215,9 +215,9 @@ def joined(earlier: Any, later: Any) -> Any:
     return max(earlier, later)
 
 
-def batched(ids: Sequence, size: int) -> Iterator[Sequence]:
-    """The ids in parts of at most ``size``."""
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+def batched(ids: Sequence) -> Iterator[Sequence]:
+    """The ids in parts of at most ``BATCH``."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
 # --- one table --------------------------------------------------------------------------------------------------------
@@ -250,12 +250,18 @@ def rename_in(person: Person, rows: QuerySet, columns: Sequence[str]) -> None:
         for spelling in spellings:
             asked |= Q(**{f"{text}__contains": spelling})
     ids = list(rows.annotate(**texts).filter(asked).order_by("pk").values_list("pk", flat=True))
-    for some in batched(ids, BATCH):
+    for some in batched(ids):
         named = list(rows.filter(pk__in=some).order_by("pk"))
         for row in named:
             for column in columns:
                 setattr(row, column, renamed(getattr(row, column), person, is_his=False))
         rows.model._base_manager.bulk_update(named, columns)
+
+
+def rename_beside(person: Person, rows: QuerySet, columns: Sequence[str], *, by: str = "pk") -> None:
+    """As ``rename_in``, in those rows that are, or by the field ``by`` are about, the nouns beside which he was seen."""
+    for some in batched(sorted(person.beside)):
+        rename_in(person, rows.filter(**{f"{by}__in": some}), columns)
 
 
 def renamed(value: Any, person: Person, key: str = "", *, is_his: bool = True) -> Any:

@@ -6,12 +6,10 @@ A publishable key stands in web pages, so anybody has it. What it opens alone is
 
 import threading
 import time
-from datetime import UTC, datetime
 
 from incenta.accounts.models import ApiKey
 from incenta.api import metering
 from incenta.api.authentication import caller_ip, network_of
-from incenta.clock import iso
 from incenta.errors import TooManyRequests
 from incenta.widgets import tokens
 
@@ -61,15 +59,11 @@ def refuse_flood(key: ApiKey, request) -> None:
 def refuse_beyond_share(key: ApiKey) -> None:
     """Counts a browser's call against what browsers may make. Raises ``TooManyRequests`` ``monthly_limit_exceeded``."""
     now = time.time()
-    start, end = metering.month_of(now)
+    start, _ = metering.month_of(now)
     most = key.app.merchant.plan.monthly_calls // SHARE
     if metering.meter.take(f"pages:{key.app_id}", most, start, 50) is None:
-        raise TooManyRequests(
-            "monthly_limit_exceeded",
-            f"Web pages have made the {most} calls that are theirs of this app's month; its servers have the others.",
-            retry_after=max(1, end - int(now)),
-            details={"limit": most, "resetsAt": iso(datetime.fromtimestamp(end, UTC))},
-        )
+        told = f"Web pages have made the {most} calls that are theirs of this app's month; its servers have the others."
+        raise metering.month_used_up(told, most, now)
 
 
 def user_of(key: ApiKey, request, *, is_needed: bool) -> str | None:

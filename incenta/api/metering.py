@@ -184,13 +184,19 @@ def admit(key: ApiKey, request: HttpRequest) -> None:
         reset = max(1, end - int(now))
         request.rate = (limit, 0, reset)
         _tell(key.app, scope, limit, start, end)
-        raise TooManyRequests(
-            "monthly_limit_exceeded",
-            f"This app has made the {limit} calls that its plan allows in a month.",
-            retry_after=reset,
-            details={"limit": limit, "resetsAt": iso(_moment(end))},
-        )
+        raise month_used_up(f"This app has made the {limit} calls that its plan allows in a month.", limit, now)
     request.metered = scope, start
+
+
+def month_used_up(told: str, limit: int, now: float) -> TooManyRequests:
+    """The refusal of a call beyond so many of this month."""
+    end = month_of(now)[1]
+    return TooManyRequests(
+        "monthly_limit_exceeded",
+        told,
+        retry_after=max(1, end - int(now)),
+        details={"limit": limit, "resetsAt": iso(_moment(end))},
+    )
 
 
 def forgive(request: HttpRequest) -> None:

@@ -159,8 +159,6 @@ def within(field: str, point: tuple, is_upwards: bool) -> Q:
     (PostgreSQL's choice for a prepared statement) must still stop at the bound in the index, and not filter what lies beyond."""
     at, pk = point
     side = "lt" if is_upwards else "gt"
-    if field == "pk":
-        return Q(**{f"pk__{side}e": pk})
     return Q(**{f"{field}__{side}e": at}) & (Q(**{f"{field}__{side}": at}) | Q(**{f"pk__{side}e": pk}))
 
 

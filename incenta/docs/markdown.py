@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import lucide
 from django.conf import settings
 from django.utils.html import escape
 from django.utils.safestring import SafeString
@@ -23,6 +22,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.lexers.special import TextLexer
+
+from incenta.dashboard.templatetags.icons import icon
 
 from .own import Blanks, known
 
@@ -204,10 +205,9 @@ def _fence(renderer: RendererHTML, tokens: Sequence[Token], place: int, options:
 
 def figure(code: str, language: str, *, label: str, told: str, mark: str) -> SafeString:
     """Code in its frame, with a button that copies it. ``told`` is what to call it aloud, ``mark`` its id on the page."""
-    icon = lucide._render_icon("copy", 14)
     return SafeString(
         f'<figure class="i-snippet i-code"><figcaption>{escape(label)}'
-        f'<button type="button" class="btn" data-variant="ghost" data-size="sm" data-copy-from="{mark}">{icon} Copy'
+        f'<button type="button" class="btn" data-variant="ghost" data-size="sm" data-copy-from="{mark}">{icon("copy", size=14)} Copy'
         f'<span class="sr-only"> {escape(told)}</span></button></figcaption>'
         f'<pre tabindex="0" role="group" aria-label="{escape(told)}"><code id="{mark}">{coloured(code, language)}</code></pre></figure>\n'
     )
