@@ -127,7 +127,6 @@ TEMPLATES = [
                 )
             ],
             "builtins": ["django_cotton.templatetags.cotton", "template_partials.templatetags.partials"],
-            "libraries": {"lucide": "incenta.dashboard.templatetags.icons"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -4,10 +4,15 @@ Reads code; opens no database.
 """
 
 import ast
+import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.conf import settings
 from django.db import models
@@ -321,3 +326,26 @@ def test_migrations_are_in_step_with_the_models():
 def test_migrations_have_names_that_say_what_they_do():
     wrong = [path for path, _, _ in sources() if "/migrations/" in path and "_auto_" in path]
     assert not wrong, wrong
+
+
+# --- production ------------------------------------------------------------------------------------------------------
+def test_production_starts_without_a_warning():
+    """``incenta-migrate`` refuses to start on one, and development does not ask; no setting of this process reaches it."""
+    settings_of_production = {
+        "PATH": os.environ["PATH"],
+        "DEBUG": "false",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "INCENTA_BASE_URL": "https://rewards.example.com",
+        "ALLOWED_HOSTS": "rewards.example.com",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "INCENTA_BEHIND_PROXY": "true",
+        "INCENTA_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "INCENTA_FRAUD_SECRET": secrets.token_urlsafe(24),
+        "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "false",
+        "INCENTA_DISPOSABLE_DATABASE": "false",
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT, env=settings_of_production, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The ``lucide`` tag, which draws each icon once a process: a page has some fifty, and to draw them was a tenth of its time."""
+"""The ``lucide`` tag of our templates: it draws each icon once a process. A page has some fifty, and they were a tenth of its time."""
 
 from functools import lru_cache
 
