@@ -1,17 +1,18 @@
 """Everything an analyst needs of one case, gathered in a bounded number of statements whatever its size."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from incenta.accounts.models import App
 
-from . import subjects
-from .models import Case, CaseEvent, Decision, Flag, FlagStatus, KeyKind, KeyMark, Link, Score
+from . import linked, subjects
+from .linked import MOST_FLAGS
+from .models import Case, CaseEvent, Decision, Flag, KeyKind, Score
 from .subjects import Description, Subject
 from .weights import may_be_muted
 
-MOST_FLAGS, MOST_USERS, MOST_KEYS, MOST_HISTORY = 200, 40, 24, 100
+MOST_HISTORY = 100
 
 SHOWN = (
     ("ip", "Network address", KeyKind.IP),
@@ -49,28 +50,6 @@ class Compared:
 
 
 @dataclass(slots=True)
-class Person:
-    """A user in the ring."""
-
-    user_id: str
-    outcome: str
-    """``subject``, ``open``, ``approved``, ``rejected`` or ``clean``."""
-
-
-@dataclass(slots=True)
-class Ring:
-    """Who shares which key: ``ties`` are (place of the person, place of the key)."""
-
-    people: list[Person] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    ties: list[tuple[int, int]] = field(default_factory=list)
-    hubs: list[str] = field(default_factory=list)
-    """Shared keys that connect nobody: an office, a carrier."""
-    is_cut: bool = False
-    """There are more than are shown."""
-
-
-@dataclass(slots=True)
 class Moment:
     """One line of what happened."""
 
@@ -94,7 +73,7 @@ class Dossier:
     flip: dict | None
     rule_version: int
     compared: list[Compared]
-    ring: Ring
+    ring: linked.Ring
     moments: list[Moment]
     decisions: list[Decision]
 
@@ -102,6 +81,11 @@ class Dossier:
     def mutable(self) -> list[str]:
         """The signals that spoke and may be told to be silent."""
         return [told.code for told in self.reasons if may_be_muted(told.code)]
+
+    @property
+    def open_beside(self) -> int:
+        """Open cases of linked accounts, beside this one."""
+        return len(set(self.ring.open_cases()) - {self.case.pk})
 
 
 def gather(app: App, case: Case) -> Dossier:
@@ -123,7 +107,7 @@ def gather(app: App, case: Case) -> Dossier:
         flip=strongest.flip if strongest else None,
         rule_version=strongest.rule_version if strongest else 0,
         compared=_side_by_side(app, main) if main else [],
-        ring=_ring(app, {flag.user_id for flag in flags if flag.user_id} | _others(about)),
+        ring=linked.around(app, {flag.user_id for flag in flags if flag.user_id} | _others(about)),
         moments=_moments(app, case, about, scores.values()),
         decisions=list(app.fraud_decisions.filter(case=case).select_related("user").order_by("-at", "-id")[:20]),
     )
@@ -203,49 +187,6 @@ def _side_by_side(app: App, main: Description) -> list[Compared]:
             is_same = bool(one) and one == other
         lines.append(Compared(label, one, other, is_same))
     return lines
-
-
-# --- who shares what ------------------------------------------------------------------------------------------------
-def _ring(app: App, users: set[str]) -> Ring:
-    own = list(app.fraud_links.filter(user_id__in=sorted(users)[:MOST_USERS]).order_by("kind", "key")[: 4 * MOST_USERS])
-    wanted = sorted({(link.kind, link.key) for link in own}, key=lambda each: (each[0] == KeyKind.IP, each))[:MOST_KEYS]
-    if not wanted:
-        return Ring()
-    marks = KeyMark.objects.filter(app=app, key__in=[key for _, key in wanted], is_hub=True)
-    hubs = {(mark.kind, mark.key): mark.hub_reason for mark in marks}
-    sharing: dict[tuple[int, int], list[str]] = {}
-    is_cut = False
-    for kind, key in wanted:
-        if (kind, key) in hubs:
-            continue
-        named = list(
-            Link.objects.filter(app=app, kind=kind, key=key)
-            .order_by("-first_seen")
-            .values_list("user_id", flat=True)[: MOST_USERS + 1]
-        )
-        is_cut = is_cut or len(named) > MOST_USERS
-        if len(named) > 1:
-            sharing[kind, key] = named[:MOST_USERS]
-    everybody = list(dict.fromkeys([*sorted(users), *(user for named in sharing.values() for user in named)]))
-    is_cut = is_cut or len(everybody) > MOST_USERS
-    everybody = [user for user in everybody[:MOST_USERS] if any(user in named for named in sharing.values())]
-    outcomes = _outcomes(app, everybody)
-    ring = Ring(is_cut=is_cut, hubs=[f"{KeyKind(kind).label}: {why}" for (kind, _), why in hubs.items()])
-    ring.people = [Person(user, "subject" if user in users else outcomes.get(user, "clean")) for user in everybody]
-    for (kind, _), named in sharing.items():
-        ring.keys.append(KeyKind(kind).label)
-        ring.ties += [(place, len(ring.keys) - 1) for place, user in enumerate(everybody) if user in named]
-    return ring
-
-
-def _outcomes(app: App, users: list[str]) -> dict[str, str]:
-    worst = {FlagStatus.APPROVED: 0, FlagStatus.OPEN: 1, FlagStatus.REJECTED: 2}
-    found: dict[str, str] = {}
-    told = app.fraud_flags.filter(user_id__in=users).exclude(status=FlagStatus.MOOT)
-    for user, status in told.values_list("user_id", "status").distinct():
-        if user not in found or worst[status] > worst[found[user]]:
-            found[user] = status
-    return {user: status.lower() for user, status in found.items()}
 
 
 # --- what happened --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from math import cos, pi, sin
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from fraud.dossier import Ring
+from fraud.linked import Ring
 
 WIDTH, HEIGHT = 460, 300
 
@@ -29,8 +29,8 @@ def ring(drawn: Ring) -> SafeString:
         for person, (x, y) in zip(drawn.people, people, strict=True)
     ]
     boxes = [
-        (_figure(x - 58), _figure(y - 11), _figure(x), _figure(y + 4), name)
-        for name, (x, y) in zip(drawn.keys, keys, strict=True)
+        (_figure(x - 58), _figure(y - 11), _figure(x), _figure(y + 4), key.label)
+        for key, (x, y) in zip(drawn.keys, keys, strict=True)
     ]
     return format_html(
         '<svg class="i-ring" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
@@ -57,7 +57,7 @@ OUTCOMES = {
 def summary(drawn: Ring) -> str:
     """``7 accounts share 2 keys: device, means of payment``."""
     people, keys = len(drawn.people), len(drawn.keys)
-    names = ", ".join(dict.fromkeys(drawn.keys))
+    names = ", ".join(dict.fromkeys(key.label for key in drawn.keys))
     more = "At least " if drawn.is_cut else ""
     return f"{more}{people} accounts share {keys} key{'' if keys == 1 else 's'}: {names}"
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from .backtests import BacktestPage, StartBacktest
 from .decisions import Decide, Note, Snooze, Undo
+from .linked import Linked
 from .lists import AddEntry, AddMute, EndMute, Lists, Mutes, RemoveEntry
 from .many import DecideByScore, DecideMany, UndoMany
 from .review import CasePage, Preview, Review
@@ -17,6 +18,7 @@ urlpatterns = [
     path("fraud/decisions/undo/", UndoMany.as_view(), name="undo_fraud_decisions"),
     path("fraud/decisions/<str:decision_id>/undo/", Undo.as_view(), name="undo_fraud_decision"),
     path("fraud/cases/<str:case_id>/", CasePage.as_view(), name="fraud_case"),
+    path("fraud/cases/<str:case_id>/linked/", Linked.as_view(), name="linked_fraud_accounts"),
     path("fraud/cases/<str:case_id>/effects/", Preview.as_view(), name="preview_fraud_case"),
     path("fraud/cases/<str:case_id>/decide/", Decide.as_view(), name="decide_fraud_case"),
     path("fraud/cases/<str:case_id>/note/", Note.as_view(), name="note_fraud_case"),
