@@ -63,6 +63,7 @@ class CodeUploadPage(AppPage):
     Between the steps the new codes wait in the cache for an hour, for whoever uploaded them: they never stand in a page.
     """
 
+    takes_files = True
     noun = ""
     """What owns a pool, as the template calls it."""
     here = ""

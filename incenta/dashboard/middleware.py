@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpResponseBadRequest
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 THEMES = ("light", "dark")
 LARGEST_BODY = 16 * 1024 * 1024
-"""Bytes that a page's form may send: more than the largest upload that a page takes, so that the page can say so itself."""
+"""Bytes that the form of a page that takes files may send: more than the largest file, so that the page can say so itself."""
 
 
 class DashboardMiddleware:
@@ -35,7 +36,8 @@ class DashboardMiddleware:
 
 
 class LargestBodyMiddleware:
-    """Refuses a body over ``LARGEST_BODY`` by its announced length, before anything reads it: not into memory, not onto disk.
+    """Refuses what is too large by its announced length, before anything reads it: not into memory, not onto disk. That is what is
+    over ``LARGEST_BODY`` for a page that takes files, and for any other what Django would read of a form without any.
 
     It stands last, so that its page looks like the others; views and the check of CSRF tokens, which read bodies, come after it.
     A body whose length is not announced is not read at all by Django.
@@ -48,11 +50,22 @@ class LargestBodyMiddleware:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdecimal()):
             return HttpResponseBadRequest("Content-Length is not a number.", content_type="text/plain")
-        if int(length) > LARGEST_BODY:
-            response = render(request, "413.html", {"largest": LARGEST_BODY // 1024 // 1024}, status=413)
+        if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and int(length) > (
+            largest := largest_body(request.path_info)
+        ):
+            response = render(request, "413.html", {"largest": largest // 1024 // 1024}, status=413)
             response["Connection"] = "close"
             return response
         return self.get_response(request)
+
+
+def largest_body(path: str) -> int:
+    """Bytes that may be sent to this address."""
+    try:
+        view = getattr(resolve(path).func, "view_class", None)
+    except Resolver404:
+        view = None
+    return LARGEST_BODY if getattr(view, "takes_files", False) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def _zone(name: str) -> ZoneInfo:

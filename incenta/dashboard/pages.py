@@ -41,6 +41,10 @@ class AppPage(SignedInPage):
     section = ""
     """The menu entry that this page belongs to."""
     template_name = ""
+    is_poll = False
+    """Asked again and again by an open page, and not by the person: it keeps no session going, and is no sign that he was seen."""
+    takes_files = False
+    """Its form may send up to ``middleware.LARGEST_BODY``; others no more than a form without files can hold."""
 
     def dispatch(self, request: HttpRequest, *args, app_id: str = "", **kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -50,9 +54,12 @@ class AppPage(SignedInPage):
             raise Http404("app_not_found")
         request.membership, request.app = opened
         request.section = self.section
-        if request.session.get("app_id") != app_id:
-            request.session["app_id"] = app_id  # where /dashboard/ leads next time; the URL alone decides what is shown
-        note_presence(request)
+        if not self.is_poll:
+            if request.session.get("app_id") != app_id:
+                request.session["app_id"] = (
+                    app_id  # where /dashboard/ leads next time; the URL alone decides what is shown
+                )
+            note_presence(request)
         if not may(request, self.permission):
             return forbidden(request, self.permission)
         if request.content_type in FORMS and _holds_nul(request):
