@@ -182,7 +182,7 @@ def closed(case: Case) -> Conflict:
 
 def changed(case: Case) -> Conflict:
     """The refusal that names who did what meanwhile."""
-    last = CaseEvent.objects.filter(app=case.app_id, case=case).exclude(kind="note").order_by("-id").first()
+    last = CaseEvent.objects.filter(app=case.app_id, case=case).exclude(kind__in=BESIDE).order_by("-id").first()
     done = KINDS.get(last.kind, last.kind) if last else "changed it"
     return Conflict(
         "case_changed",
@@ -210,5 +210,10 @@ KINDS = {
     "returned": "brought it back",
     "moot": "found nothing left to decide",
     "payout_proposal": "proposed to take a payout back",
+    "file_added": "attached a file",
+    "file_removed": "removed a file",
+    "file_forgotten": "removed a file for good",
 }
 """Of a history's lines: what was done, in words."""
+BESIDE = ("note", "file_added", "file_removed", "file_forgotten")
+"""Those that leave the case as it is, and so its version."""

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from incenta.accounts.models import App
 
-from . import linked, subjects
+from . import attachments, linked, subjects
 from .linked import MOST_FLAGS
-from .models import Case, CaseEvent, Decision, Flag, KeyKind, Score
+from .models import Attachment, Case, CaseEvent, Decision, Flag, KeyKind, Score
 from .subjects import Description, Subject
 from .weights import may_be_muted
 
@@ -76,6 +76,8 @@ class Dossier:
     ring: linked.Ring
     moments: list[Moment]
     decisions: list[Decision]
+    files: list[Attachment]
+    """Those that are kept."""
 
     @property
     def mutable(self) -> list[str]:
@@ -96,6 +98,7 @@ def gather(app: App, case: Case) -> Dossier:
     strongest = max(scores.values(), key=lambda score: score.score, default=None)
     main = _main(about, strongest, flags)
     told, lowered = _reasons(scores.values(), flags)
+    files = attachments.of_case(app, case.pk)
     return Dossier(
         case=case,
         flags=flags,
@@ -108,8 +111,9 @@ def gather(app: App, case: Case) -> Dossier:
         rule_version=strongest.rule_version if strongest else 0,
         compared=_side_by_side(app, main) if main else [],
         ring=linked.around(app, {flag.user_id for flag in flags if flag.user_id} | _others(about)),
-        moments=_moments(app, case, about, scores.values()),
+        moments=_moments(app, case, about, scores.values(), {file.pk: file for file in files}),
         decisions=list(app.fraud_decisions.filter(case=case).select_related("user").order_by("-at", "-id")[:20]),
+        files=[file for file in files if file.removed_at is None],
     )
 
 
@@ -190,9 +194,15 @@ def _side_by_side(app: App, main: Description) -> list[Compared]:
 
 
 # --- what happened --------------------------------------------------------------------------------------------------
-def _moments(app: App, case: Case, about: dict[Subject, Description], scores: Iterable[Score]) -> list[Moment]:
+def _moments(
+    app: App,
+    case: Case,
+    about: dict[Subject, Description],
+    scores: Iterable[Score],
+    files: dict[str, Attachment],
+) -> list[Moment]:
     history = CaseEvent.objects.filter(app=app, case=case).order_by("-at", "-id")[:MOST_HISTORY]
-    found = [Moment(each.at, _words(each), each.actor, each.note) for each in history]
+    found = [Moment(each.at, _words(each, files), each.actor, each.note) for each in history]
     found = _together(found)
     found += [Moment(each.at, each.title) for each in about.values()]
     found += [Moment(score.at, f"Scored {score.score}: {score.get_stage_display().lower()}") for score in scores]
@@ -223,15 +233,20 @@ KINDS = {
     "deadline": "Decided by its deadline",
     "moot": "Nothing left to decide",
     "payout_proposal": "Already paid: to be settled by hand",
+    "file_added": "File attached",
+    "file_removed": "File removed",
+    "file_forgotten": "File removed for good, with its name",
 }
 
 
-def _words(event: CaseEvent) -> str:
+def _words(event: CaseEvent, files: dict[str, Attachment]) -> str:
     title = KINDS.get(event.kind, event.kind.replace("_", " ").capitalize())
     if event.kind == "flag_added":
         return f"{title}: {event.data.get('signal', '')}"
     if event.kind == "assigned":
         return f"Assigned to {event.data.get('assignee') or 'nobody'}"
+    if file := files.get(event.data.get("fileId", "")):
+        return f"{title}: {file.name}" if file.name else title
     if verdict := event.data.get("verdict"):
         return f"{title}: {verdict.lower()}"
     return title

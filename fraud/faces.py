@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from incenta import money
 from incenta.clock import iso
 
-from .models import Case, CaseEvent, Decision, Flag, FlagStatus, Verdict
+from .models import Attachment, Case, CaseEvent, Decision, Flag, FlagStatus, Verdict
 from .subjects import Description
 
 DECISION_OF = {FlagStatus.APPROVED: Verdict.APPROVE.value, FlagStatus.REJECTED: Verdict.REJECT.value}
@@ -173,12 +173,27 @@ def decision_face(decision: Decision) -> dict:
     }
 
 
+def attachment_face(file: Attachment) -> dict:
+    """A file beside a case: what it is. Its content is for people at the dashboard alone."""
+    return {
+        "id": file.pk,
+        "name": file.name,
+        "contentType": file.content_type,
+        "size": file.size,
+        "sha256": file.sha256,
+        "note": file.note or None,
+        "uploadedBy": file.actor,
+        "at": iso(file.added_at),
+    }
+
+
 def detail_face(
     case: Case,
     flags: Iterable[Flag],
     described: Iterable[Description],
     history: Iterable[CaseEvent],
     decisions: Iterable[Decision],
+    files: Iterable[Attachment],
 ) -> dict:
     """``GET /v1/fraud/cases/{id}``."""
     return case_face(case) | {
@@ -186,4 +201,5 @@ def detail_face(
         "subjects": [subject_face(each) for each in described],
         "history": [event_face(event) for event in history],
         "decisions": [decision_face(decision) for decision in decisions],
+        "attachments": [attachment_face(file) for file in files],
     }

@@ -1,9 +1,12 @@
-"""Forgetting: after 90 days what was seen of people is no longer known in the clear, and who used an address not at all.
+"""Forgetting: after 90 days what was seen of people is no longer known in the clear, and who used an address not at all; a year after
+a case was closed, the files beside it go.
 
 By each app's own clock, in batches that may be killed and repeated. Hashes, masked text, scores and their snapshots stay.
 """
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from django.db.models import Exists, OuterRef
 
@@ -11,7 +14,8 @@ from incenta import clock
 from incenta.accounts.models import App
 from incenta.database import sql
 
-from .models import KeyKind, Link, Sighting
+from . import attachments, presence
+from .models import Attachment, KeyKind, Link, Sighting
 
 AFTER = timedelta(days=90)
 BATCH = 5_000
@@ -33,7 +37,9 @@ WHERE l.app_id = %(app_id)s AND l.kind = old.kind AND l.key = old.key AND l.user
 
 def forget_all() -> int:
     """Forgets what is old in every app. Answers how many rows."""
-    some = Exists(Sighting.objects.filter(app=OuterRef("pk"))) | Exists(Link.objects.filter(app=OuterRef("pk")))
+    presence.forget()
+    ours = (Sighting, Link, Attachment)
+    some = reduce(or_, (Exists(model.objects.filter(app=OuterRef("pk"))) for model in ours))
     return sum(forget(app) for app in App.objects.filter(some).order_by("pk"))
 
 
@@ -46,4 +52,4 @@ def forget(app: App) -> int:
             gone += done
             if done < BATCH:
                 break
-    return gone
+    return gone + attachments.forget(app)

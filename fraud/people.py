@@ -1,19 +1,36 @@
 """What the fraud review holds of a person. What was seen of him goes; what was decided stays, without his name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from incenta.accounts import people
+from incenta.accounts.models import App
 from incenta.accounts.people import Holding, Person, batched, rename_beside, rename_in, renamed
 
-from .models import Case, CaseEvent, Decision, Flag, Link, ListEntry, Mute, PersonHold, Score, Sighting
+from . import attachments
+from .models import Attachment, Case, CaseEvent, Decision, Flag, Link, ListEntry, Mute, PersonHold, Score, Sighting
 
 MOST_BESIDE = 1_000
 """Of the users of one key so many are looked at, the newest: who shares an address with more is one of a crowd, and named no more."""
 
 
+class OfCases(Holding):
+    """Rows of the cases in which somebody is flagged. Their place is before the flags': afterwards these bear another name."""
+
+    def of(self, app: App, user_id: str, subjects: Sequence[str] = ()) -> QuerySet:
+        return self.model._base_manager.filter(app=app, case__in=_cases_of(app, user_id))
+
+
+def _cases_of(app: App, user_id: str) -> QuerySet:
+    return Flag.objects.filter(app=app, user_id=user_id).values("case_id")
+
+
 def tell() -> None:
     """Once, when the room is ready."""
     people.hold(
+        OfCases("fraudFiles", Attachment, blanked={"name": "", "note": "", "sha256": ""}, place=-1),
         Holding("fraudFlags", Flag, ("user_id",), named_in=("evidence",)),
         Holding("fraudHolds", PersonHold, ("user_id",)),
         Holding("fraudMutes", Mute, ("user_id",), is_told=False),
@@ -28,9 +45,16 @@ def tell() -> None:
             untold=frozenset(("features",)),
             place=1,
         ),
-        first=_look_beside,
+        first=_before,
         last=_rename_in_cases,
     )
+
+
+def _before(person: Person) -> None:
+    attachments.erase(
+        person.app, list(_cases_of(person.app, person.user_id).values_list("case_id", flat=True).distinct())
+    )
+    _look_beside(person)
 
 
 def _look_beside(person: Person) -> None:

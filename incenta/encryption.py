@@ -3,13 +3,18 @@
 ``ENCRYPTION_KEYS`` lists Fernet keys, newest first: the first encrypts, all decrypt, so a key can be changed while
 old texts are still about. The key derived from ``SECRET_KEY`` comes after them: it serves where no other is set, and lets an
 installation move to keys of its own. Those derived from ``SECRET_KEY_FALLBACKS`` come last.
+
+A file is sealed under a key of its own, and that key is encrypted as a text: when keys change, only the short text is.
 """
 
 import base64
 import hashlib
+import os
 from functools import lru_cache
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
 
@@ -49,3 +54,22 @@ def renewed(text: str) -> str | None:
     except InvalidToken:
         return every.rotate(text.encode()).decode()
     return None
+
+
+NONCE = 12
+"""Bytes before what is sealed."""
+
+
+def seal(content: bytes, about: str) -> tuple[str, bytes]:
+    """A new key as a text, to be kept encrypted, and the content under it (AES-256-GCM). ``about`` names whose content it is: put
+    into another row it does not open."""
+    key, nonce = AESGCM.generate_key(bit_length=256), os.urandom(NONCE)
+    return base64.b64encode(key).decode(), nonce + AESGCM(key).encrypt(nonce, content, about.encode())
+
+
+def unseal(key: str, sealed: bytes, about: str) -> bytes:
+    """Raises ``cryptography.fernet.InvalidToken`` where it is not what was sealed under this key about this."""
+    try:
+        return AESGCM(base64.b64decode(key)).decrypt(sealed[:NONCE], sealed[NONCE:], about.encode())
+    except InvalidTag:
+        raise InvalidToken from None

@@ -23,6 +23,7 @@ PREFIXES = {
     "dcs": "fraud decision",
     "dlv": "webhook delivery",
     "evt": "incentive event",
+    "file": "file beside a fraud case",
     "flag": "fraud flag",
     "inv": "invitation into a team",
     "item": "catalog item",

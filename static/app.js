@@ -46,7 +46,7 @@ const dress = root => { tellTimes(root); return shortcuts(root); };
 await dress(document);
 document.addEventListener("htmx:afterSettle", event => dress(event.target)); // htmx 2
 for (const name of ["htmx:historyRestore", "htmx:after:swap"]) document.addEventListener(name, () => dress(document)); // back and forward; htmx 4
-const fail = () => say("Could not load that. Please try again.");
+const fail = event => event?.target?.closest?.('[data-poll]:not([data-poll=""])') || say("Could not load that. Please try again."); // what asks by itself asks again
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:error", "htmx:historyCacheMissLoadError"]) document.addEventListener(failure, fail);
 
 // Back and forward ask the server. The newest wish wins: htmx 2 would show whichever answer comes last, under the other's address.
@@ -74,15 +74,23 @@ document.addEventListener("allauth.error", event => {
   say(isNumber ? `A passkey belongs to a name, and ${location.hostname} is none: open this page at localhost.` : "No passkey was used. Please try again.");
 });
 
-// Live parts ask anew every 3 s while somebody is about, every minute when not, and not at all in a hidden tab.
-const ACTIVE = 3000, IDLE = 60000;
+// Live parts ask anew every 3 s while somebody is about, every minute when not, and not at all in a hidden tab. Those that name their
+// seconds ask so often, until nobody has been about for five minutes.
+const ACTIVE = 3000, IDLE = 60000, AWAY = 300000;
 let sign = Date.now(), asked = Date.now();
 for (const name of ["pointermove", "pointerdown", "keydown", "scroll", "focus"]) addEventListener(name, () => { sign = Date.now(); }, { passive: true, capture: true });
 setInterval(() => {
   const now = Date.now();
-  if (document.hidden || now - asked < (now - sign < IDLE ? ACTIVE : IDLE)) return;
-  asked = now;
-  for (const el of document.querySelectorAll("[data-poll]")) el.dispatchEvent(new Event("poll"));
+  if (document.hidden) return;
+  const isDue = now - asked >= (now - sign < IDLE ? ACTIVE : IDLE);
+  if (isDue) asked = now;
+  for (const el of document.querySelectorAll("[data-poll]")) {
+    const own = 1000 * el.dataset.poll;
+    el.asked ??= now;
+    if (own ? now - el.asked < own || now - sign > AWAY : !isDue) continue;
+    el.asked = now;
+    el.dispatchEvent(new Event("poll"));
+  }
 }, 500);
 
 // Bulk: how many are chosen, and all of the page at once.
@@ -108,10 +116,11 @@ document.addEventListener("keydown", event => {
 });
 
 document.addEventListener("change", event => { // said before it travels; the server refuses it too
-  const most = Number(event.target.dataset?.largest), file = event.target.files?.[0];
-  if (!most || !file || file.size <= most) return;
+  const { largest, largestSum } = event.target.dataset ?? {}, files = [...event.target.files ?? []];
+  const file = files.find(each => each.size > largest), isMuch = files.reduce((sum, each) => sum + each.size, 0) > largestSum - 65536;
+  if (!file && !isMuch) return;
   event.target.value = "";
-  say(`${file.name} is over ${most / 1048576} MB: please send it in parts.`);
+  say(file ? `${file.name} is over ${largest / 1048576} MB: please send it in parts.` : `That is over ${largestSum / 1048576} MB: please send it in parts.`);
 });
 
 document.addEventListener("submit", event => {

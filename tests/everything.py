@@ -5,7 +5,7 @@ from itertools import count
 
 from django.utils import timezone
 
-from fraud import backtesting
+from fraud import attachments, backtesting
 from incenta.accounts import team
 from incenta.accounts.models import App, Membership
 from incenta.api import request_log
@@ -144,7 +144,10 @@ def review_of_everything(caller: Caller, name: str, campaign: str) -> Names:
     flag, other = suspect(f"{name}-devi"), suspect(f"{name}-ekta")
     decided = caller.post(f"/fraud/cases/{other['caseId']}/decide", {"verdict": "APPROVE", "note": f"{name}-note"})
     assert decided.status == 200, decided
+    file = (f"{name}-chat.txt", f"{name}-note".encode())
+    [kept] = attachments.add(caller.app, flag["caseId"], [file], note=f"{name}-note", actor="user:1").added
     return {
+        "attachment_id": kept.pk,
         "flag_id": flag["id"],
         "case_id": flag["caseId"],
         "suspect_id": flag["subject"]["id"],
@@ -239,6 +242,7 @@ PREFIXES = {
     "backtest_id": "bkt",
     "flag_id": "flag",
     "case_id": "case",
+    "attachment_id": "file",
     "suspect_id": "conv",
     "decision_id": "dcs",
 }

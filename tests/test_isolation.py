@@ -241,8 +241,8 @@ def api_calls() -> Iterator[tuple[str, str, Route]]:
 
 
 # --- what must not move ----------------------------------------------------------------------------------------------
-OURS_TO_WRITE = {"api_allotment", "api_requestlog", "api_idempotencyrecord", "django_session"}
-"""What every call may write: how often, when, and the answer kept for its key."""
+OURS_TO_WRITE = {"api_allotment", "api_requestlog", "api_idempotencyrecord", "django_session", "fraud_casepresence"}
+"""What every call may write: how often, when, and the answer kept for its key; and every look at a case: who has it open."""
 
 
 def checksums(app_ids: tuple[str, ...] = ()) -> dict[str, tuple[int, str]]:

@@ -1,5 +1,6 @@
 """Flags, cases and decisions of fraud by example, for the API's description."""
 
+from fraud.file_kinds import KINDS, PDF
 from fraud.models import CaseStatus, Deadline, FlagStatus, FlagType, Verdict
 from fraud.models import Subject as SubjectType
 from incenta.api.examples import Choice, Face, Free, Nullable, Number, Operation, Sometimes
@@ -100,6 +101,19 @@ _DECISION = {
     "undoneBy": Nullable(KEY, shown=False),
 }
 DECISION = Face("FraudDecision", _DECISION)
+ATTACHMENT = Face(
+    "FraudAttachment",
+    {
+        "id": "file_01m831b2qts05fen4vdq67f4qp",
+        "name": "chat with the shop.pdf",
+        "contentType": Choice("application/pdf", *(kind.content_type for kind in KINDS if kind is not PDF)),
+        "size": 48_213,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "note": Nullable("She sent it herself."),
+        "uploadedBy": "user:12",
+        "at": AT,
+    },
+)
 CASE_IN_FULL = Face(
     "FraudCaseInFull",
     _CASE
@@ -123,6 +137,7 @@ CASE_IN_FULL = Face(
         ],
         "history": [LINE],
         "decisions": [DECISION],
+        "attachments": [ATTACHMENT],
     },
 )
 OUTCOME = Face(

@@ -4,7 +4,7 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from fraud import cases, deciding, deciding_many, faces, subjects, undoing
+from fraud import attachments, cases, deciding, deciding_many, faces, subjects, undoing
 from fraud.models import Case, CaseStatus, Decision, Flag, Verdict
 from incenta.api.fields import Moment, Text, Truth, WholeNumber
 from incenta.api.lists import FilterSet, ListView, TextFilter, TruthFilter
@@ -51,7 +51,7 @@ class Cases(ListView):
 
 
 class CaseDetail(ApiView):
-    """One case with its flags, what they are about, its history and its decisions."""
+    """One case with its flags, what they are about, its history, its decisions, and what is known of the files beside it."""
 
     def get(self, request, case_id):
         app = request.app
@@ -60,7 +60,8 @@ class CaseDetail(ApiView):
         known = subjects.describe(app, cases.subjects_of(flags))
         history = list(case.history.filter(app=app).order_by("-id")[:MOST_SHOWN])
         decisions = list(case.decisions.filter(app=app).order_by("-id")[:MOST_SHOWN])
-        return Response(faces.detail_face(case, flags, known.values(), history, decisions))
+        files = [file for file in attachments.of_case(app, case_id) if file.removed_at is None]
+        return Response(faces.detail_face(case, flags, known.values(), history, decisions, files))
 
 
 class DecideInput(Serializer):

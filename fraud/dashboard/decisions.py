@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
 
-from fraud import cases, deciding, dossier, mutes, undoing
+from fraud import cases, deciding, dossier, mutes, presence, undoing
 from fraud.models import Verdict
 from incenta import clock
 from incenta.dashboard.access import actor_of
@@ -54,6 +54,7 @@ class Decide(CaseAction):
             until=self._until() if verdict == Verdict.KEEP else None,
         )
         self.decided = case_id
+        presence.leave(app, case_id, request.user.pk)
         self.request.session[UNDO] = outcome.decision.pk  # the next page offers to take it back with one key
         return f"{DONE[Verdict(verdict)]}: {_summary(outcome)}"
 

@@ -7,11 +7,11 @@ from django.db.models import Q, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
-from fraud import cases, deciding, dossier, precision, subjects
+from fraud import cases, deciding, dossier, precision, presence, subjects
 from fraud.models import Case, CaseStatus, Flag, FlagType, Verdict
 from incenta import clock
 from incenta.accounts.models import App
-from incenta.dashboard.access import may
+from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.lists import DeepListPage
 from incenta.dashboard.pages import AppPage
 from incenta.errors import DomainError, NotFound
@@ -19,6 +19,8 @@ from incenta.errors import DomainError, NotFound
 from . import pictures
 from .decisions import UNDO
 from .figures import duration, figures
+from .files_form import FilesForm
+from .presence import strip
 from .sums import lines
 
 OPEN, KEPT, CLOSED = "open", "kept", "closed"
@@ -133,6 +135,9 @@ class CasePage(Review):
 
     def more_context(self, page, case_id: str = "", **kwargs) -> dict:
         app = self.request.app
+        seen = presence.note(
+            app, case_id, self.request.user.pk
+        )  # first: what happens while the rest is read, is told of
         case = cases.get(app, case_id)
         found = dossier.gather(app, case)
         ids = [record.pk for record in page.object_list]
@@ -140,6 +145,7 @@ class CasePage(Review):
         now = clock.now(app)
         team = app.merchant.memberships.select_related("user")
         last = next((each for each in found.decisions if each.undone_at is None), None)
+        names = {f"user:{member.user_id}": member.user.get_full_name() for member in team}
         return super().more_context(page) | {
             "case": case,
             "dossier": found,
@@ -152,7 +158,12 @@ class CasePage(Review):
             "due_in": duration(case.due_at - now) if case.due_at and case.due_at > now else None,
             "is_closed": case.status == CaseStatus.CLOSED,
             "undoable": last if last and last.at + deciding.UNDO_WITHIN > now else None,
-            "names": {f"user:{member.user_id}": member.user.get_full_name() for member in team},
+            "names": names,
+            "presence": strip(self.request, case_id, seen, since=seen.state, address="", names=names),
+            "files": found.files,
+            "files_form": FilesForm(),
+            "my_actor": actor_of(self.request),
+            "may_remove_all": may(self.request, "fraud.files"),
             "today": now.astimezone(ZoneInfo(app.timezone)).date(),
         }
 

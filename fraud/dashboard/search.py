@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
-from fraud.models import Backtest, Decision, Flag, ListEntry, Mute, PersonHold, RuleSet
+from fraud.models import Attachment, Backtest, Decision, Flag, ListEntry, Mute, PersonHold, RuleSet
 from incenta.dashboard.search import MOST, Found, Kind, begins, page_of, search_with
 
 
@@ -30,6 +30,7 @@ def register() -> None:
         opens={
             "case": page_of(lambda app: app.fraud_cases, "fraud_case", "pk", **reads),
             "dcs": page_of(lambda app: Decision.objects.filter(app=app), "fraud_case", "case_id", **reads),
+            "file": page_of(lambda app: Attachment.objects.filter(app=app), "fraud_case", "case_id", **reads),
             "flag": page_of(lambda app: Flag.objects.filter(app=app), "fraud_case", "case_id", **reads),
             "phd": page_of(lambda app: PersonHold.objects.filter(app=app), "fraud_case", "case_id", **reads),
             "rset": page_of(lambda app: RuleSet.objects.filter(app=app), "fraud_version", "pk", **reads),

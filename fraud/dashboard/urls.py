@@ -4,9 +4,11 @@ from django.urls import path
 
 from .backtests import BacktestPage, StartBacktest
 from .decisions import Decide, Note, Snooze, Undo
+from .files import AttachFiles, DownloadFile, RemoveFile
 from .linked import Linked
 from .lists import AddEntry, AddMute, EndMute, Lists, Mutes, RemoveEntry
 from .many import DecideByScore, DecideMany, UndoMany
+from .presence import Presence
 from .review import CasePage, Preview, Review
 from .rules import Activate, NewDraft, PutInShadow, Retire, Rules, Version, Versions
 from .settings import Settings
@@ -20,6 +22,10 @@ urlpatterns = [
     path("fraud/cases/<str:case_id>/", CasePage.as_view(), name="fraud_case"),
     path("fraud/cases/<str:case_id>/linked/", Linked.as_view(), name="linked_fraud_accounts"),
     path("fraud/cases/<str:case_id>/effects/", Preview.as_view(), name="preview_fraud_case"),
+    path("fraud/cases/<str:case_id>/presence/", Presence.as_view(), name="fraud_case_presence"),
+    path("fraud/cases/<str:case_id>/files/", AttachFiles.as_view(), name="attach_fraud_files"),
+    path("fraud/cases/<str:case_id>/files/<str:attachment_id>/", DownloadFile.as_view(), name="fraud_file"),
+    path("fraud/cases/<str:case_id>/files/<str:attachment_id>/remove/", RemoveFile.as_view(), name="remove_fraud_file"),
     path("fraud/cases/<str:case_id>/decide/", Decide.as_view(), name="decide_fraud_case"),
     path("fraud/cases/<str:case_id>/note/", Note.as_view(), name="note_fraud_case"),
     path("fraud/cases/<str:case_id>/snooze/", Snooze.as_view(), name="snooze_fraud_signal"),

@@ -1,5 +1,6 @@
 """Fraud's rows: what was seen, what it was scored, what is suspected, what people decided, and by which rules."""
 
+from .attachment import Attachment, AttachmentContent
 from .case import Case, CaseEvent, CaseStatus, Deadline
 from .change import FraudChange
 from .decision import Decision, Verdict
@@ -7,6 +8,7 @@ from .flag import Flag, FlagStatus, FlagType
 from .link import KeyKind, KeyMark, Link
 from .list_entry import ListEntry, Mute
 from .person import PersonHold
+from .presence import CasePresence
 from .rule_set import Backtest, RuleSet, RuleSetState
 from .score import Action, Rescore, Score, Stage, Subject
 from .settings import FraudSettings
@@ -14,9 +16,12 @@ from .sighting import Sighting
 
 __all__ = [
     "Action",
+    "Attachment",
+    "AttachmentContent",
     "Backtest",
     "Case",
     "CaseEvent",
+    "CasePresence",
     "CaseStatus",
     "Deadline",
     "Decision",

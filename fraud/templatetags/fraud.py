@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.utils.dateparse import parse_datetime
 
+from fraud import file_kinds
 from fraud.dashboard.decisions import DONE
 from fraud.models import Verdict
 
@@ -78,6 +79,12 @@ def moment(text: str) -> datetime | None:
 def deed(verdict: str) -> str:
     """What somebody did, in the words of the buttons."""
     return DONE[Verdict(verdict)]
+
+
+@register.filter
+def file_size(size: int) -> str:
+    """``3 KB``"""
+    return file_kinds.in_words(size)
 
 
 @register.filter

@@ -27,6 +27,9 @@ TYPES = {
     "payout.confirmed": "Confirmed a payout",
     "payout.declined": "Declined a payout",
     "payout.withdrawn": "Withdrew a payout",
+    "case_file.added": "Attached a file to a fraud case",
+    "case_file.downloaded": "Downloaded a file of a fraud case",
+    "case_file.removed": "Removed a file from a fraud case",
 }
 """Type → what somebody did, in words."""
 

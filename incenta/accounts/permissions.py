@@ -22,6 +22,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "fraud.read": frozenset({OWNER, ADMIN, ANALYST}),
     "fraud.decide": frozenset({OWNER, ADMIN, ANALYST}),
     "fraud.rules": frozenset({OWNER, ADMIN}),
+    "fraud.files": frozenset({OWNER, ADMIN}),
     "keys.manage": frozenset({OWNER, ADMIN, DEVELOPER}),
     "webhooks.manage": frozenset({OWNER, ADMIN, DEVELOPER}),
     "logs.read": frozenset({OWNER, ADMIN, DEVELOPER}),

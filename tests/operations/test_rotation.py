@@ -152,6 +152,7 @@ def test_the_command_knows_everything_that_is_encrypted():
     known = {
         "webhooks/models/secret.py",
         "fraud/writing.py",
+        "fraud/attachments.py",
         "incenta/api/idempotency.py",
         "incenta/widgets/tokens.py",
         "incenta/accounts/second_factors.py",  # renewed by itself

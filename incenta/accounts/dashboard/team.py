@@ -40,6 +40,7 @@ WORDS = {
     "fraud.read": "See fraud cases",
     "fraud.decide": "Decide fraud cases",
     "fraud.rules": "Change fraud rules and thresholds",
+    "fraud.files": "Remove files that others attached to a case",
     "keys.manage": "Make and revoke API keys",
     "webhooks.manage": "Look after webhooks",
     "logs.read": "Read the request log",

@@ -19,6 +19,7 @@ KEPT: dict[str, tuple[str, str, dict]] = {
     "webhook secrets": ("webhooks.WebhookSecret", "sealed", {}),
     "signing secrets": ("widgets.SigningSecret", "sealed", {}),
     "what was seen of people": ("fraud.Sighting", "raw", {"raw__isnull": False}),
+    "files of fraud cases": ("fraud.AttachmentContent", "sealed_key", {}),
     "answers kept for replay": ("api.IdempotencyRecord", "body", {"is_encrypted": True}),
 }
 """What is encrypted at rest: model, column, which rows. Second factors are too (``incenta.accounts.second_factors``), and for the
