@@ -1,7 +1,7 @@
 // The picture of linked accounts, drawn by cytoscape: an aid beside the tables, which say all that it shows. What is told of a node is
 // its row, so that the two never differ. Nothing here moves by itself.
-const NAMED = 18; // of more nodes only numbers and letters are written: the tables have them, too
-const MARGIN = 34, APART = 12;
+const ROOM = 17000; // square pixels a node: where there is less, only numbers and letters are written, which the tables have, too
+const MARGIN = 20, APART = 10;
 let cy, chosen, drawn = "";
 const unticked = new Set();
 
@@ -44,7 +44,7 @@ const extent = node => {
   return { node, x: at.x, y: at.y, left: at.x - box.x1, right: box.x2 - at.x, top: at.y - box.y1, bottom: box.y2 - at.y };
 };
 const push = (things, width, height) => {
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 600; round++) {
     let isMoved = false;
     for (let a = 0; a < things.length; a++) for (let b = a + 1; b < things.length; b++) {
       const one = things[a], other = things[b];
@@ -75,15 +75,18 @@ const settle = () => {
   nodes.forEach(node => node.scratch("isNew", false));
   cy.layout({ name: "cose", randomize: false, animate: false, fit: false, idealEdgeLength: () => 80, nodeRepulsion: () => 20000, gravity: .5, numIter: 800, componentSpacing: 60 }).run();
   const things = nodes.map(extent);
-  const least = key => Math.min(...things.map(each => each[key])), most = key => Math.max(...things.map(each => each[key]));
-  const [x, y, wide, high] = [least("x"), least("y"), most("x") - least("x") || 1, most("y") - least("y") || 1];
-  const box = { width: cy.width() - 2 * MARGIN, height: cy.height() - 2 * MARGIN };
-  for (let grown = 1; grown < 6; grown *= 1.15) {
+  // half by where it stands and half by how many stand before it, so that the crowd in the middle has room
+  const along = (each, axis, low, high) => {
+    const all = things.map(other => other.node.position(axis)).sort((one, other) => one - other), at = each.node.position(axis);
+    const share = ((at - all[0]) / (all.at(-1) - all[0] || 1) + all.indexOf(at) / Math.max(1, count - 1)) / 2;
+    return low + share * (high - low);
+  };
+  const box = { width: Math.min(cy.width() - 2 * MARGIN, 110 + 75 * count), height: Math.min(cy.height() - 2 * MARGIN, 90 + 45 * count) };
+  for (let grown = 1; grown < 6; grown *= 1.1) {
     const width = box.width * grown, height = box.height * grown;
     for (const each of things) {
-      const at = each.node.position();
-      each.x = each.left + ((at.x - x) / wide) * (width - each.left - each.right);
-      each.y = each.top + ((at.y - y) / high) * (height - each.top - each.bottom);
+      each.x = along(each, "x", each.left, width - each.right);
+      each.y = along(each, "y", each.top, height - each.bottom);
     }
     if (push(things, width, height)) break;
   }
@@ -100,7 +103,11 @@ const tell = id => {
   const row = id && document.querySelector(`[data-node="${id}"]`);
   chosen = row ? id : undefined;
   panel.dataset.rest ??= panel.textContent;
-  if (!row) { panel.replaceChildren(Object.assign(document.createElement("p"), { className: "i-sub", textContent: panel.dataset.rest })); return; }
+  if (!row) {
+    panel.replaceChildren(Object.assign(document.createElement("p"), { className: "i-sub", textContent: panel.dataset.rest }));
+    if (hadFocus) panel.focus();
+    return;
+  }
   row.setAttribute("aria-current", "true");
   const node = cy.getElementById(id), near = node.closedNeighborhood();
   cy.elements().not(near).addClass("beside");
@@ -124,8 +131,8 @@ const tell = id => {
   if (hadFocus) panel.focus();
 };
 const choose = id => {
-  cy.elements(":selected").unselect();
   const node = cy.getElementById(id).select(), box = node.renderedBoundingBox();
+  cy.nodes(":selected").not(node).unselect();
   if (box.x1 < 0 || box.y1 < 0 || box.x2 > cy.width() || box.y2 > cy.height()) cy.center(node);
 };
 
@@ -153,7 +160,7 @@ const draw = () => {
   for (const tick of [...document.querySelectorAll("#waiting input[name=id]:checked")].filter(each => unticked.has(each.value))) tick.click();
   if (!isFresh && told.textContent === drawn) { if (chosen) tell(chosen); return; }
   drawn = told.textContent;
-  const { summary, people, keys, ties } = JSON.parse(drawn), isNamed = people.length + keys.length <= NAMED;
+  const { summary, people, keys, ties } = JSON.parse(drawn), isNamed = (box.clientWidth * box.clientHeight) / (people.length + keys.length) > ROOM;
   if (isFresh) { cy?.destroy(); begin(box); }
   box.setAttribute("aria-label", `${summary}. The tables below say the same in words.`);
   const wanted = new Map([
@@ -171,7 +178,8 @@ const draw = () => {
     cy.nodes(".account").toggleClass("named", isNamed);
   });
   settle();
-  if (chosen && cy.getElementById(chosen).nonempty()) choose(chosen); else tell();
+  const known = chosen ? cy.getElementById(chosen) : cy.collection();
+  if (known.selected()) tell(chosen); else if (known.nonempty()) choose(chosen); else tell();
   box.dataset.drawn = cy.nodes().length;
 };
 

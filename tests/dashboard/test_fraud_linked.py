@@ -84,11 +84,11 @@ def test_who_shares_what_with_whom(himal, campaign, case, owner):
     text = body(owner.get(page_of(case)))
     rows = rows_of(text)
     assert "At least" not in text and "3 accounts share 2 keys: device, phone number." in text
-    assert rows["mallory"].startswith("in this case") and "USD 10.00 this case" in rows["mallory"]
+    assert rows["mallory"].startswith("in this case") and "this case USD 10.00 on hold" in rows["mallory"]
     assert rows["trudy"].startswith(
         "another open case device A with mallory, oscar phone number B with mallory USD 10.00"
     )
-    assert trudys.pk in rows["trudy"] and f"/fraud/cases/{trudys.pk}/" in text
+    assert f"{trudys.pk} USD 10.00 on hold" in rows["trudy"] and f"/fraud/cases/{trudys.pk}/" in text
     assert rows["oscar"].startswith("rejected before device A with mallory, trudy") and "case_" not in rows["oscar"]
     assert rows["kA"].startswith("Device A d-19… 3 accounts Known as a cheat's. mallory, oscar, trudy 1 Mar 2026")
     assert rows["kC"].startswith("Network address C nobody More than 20 accounts were seen at it. mallory")
