@@ -189,7 +189,8 @@ def _key(hops: Mapping[str, int], kind, key, own, having, first_seen, last_seen,
     # numbers alone make an address a hub, and never a device: see reading.py
     elif kind == KeyKind.IP and len(having) > HUB:
         hub = f"more than {HUB} accounts were seen at it"
-    users = list(dict.fromkeys([*sorted(own, key=lambda user: (hops[user], user)), *having]))
+    of_case = [user for user in own if not hops[user]]  # the others in the same order, however far it is asked
+    users = list(dict.fromkeys([*of_case, *having, *own]))
     return Key(
         KeyKind(kind), key, users[:MOST_ACCOUNTS], len(users) > MOST_ACCOUNTS, first_seen, last_seen, hub, bool(is_confirmed),
         min(hops[user] for user in own),

@@ -195,7 +195,7 @@ document.addEventListener("click", event => {
   if (!cy || !(zoom || show)) return;
   if (show) {
     choose(show);
-    document.getElementById("graph").scrollIntoView({ block: "nearest" });
+    document.getElementById("graph").scrollIntoView({ block: "nearest", behavior: "instant" });
     document.getElementById("chosen").focus({ preventScroll: true });
   } else if (zoom === "fit") fit();
   else cy.zoom({ level: cy.zoom() * Number(zoom), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
