@@ -104,6 +104,9 @@ document.addEventListener("change", event => {
   told.textContent = chosen ? `${chosen} selected` : told.dataset.rest;
 });
 
+// Escape closes the layer on top, and leads nowhere while there is one.
+document.addEventListener("keydown", event => { if (event.key === "Escape" && document.querySelector(":popover-open")) event.stopPropagation(); }, true);
+
 // J and K walk the rows of a list, Enter opens one; a page whose own links have these keys keeps them.
 document.addEventListener("keydown", event => {
   const step = { j: 1, k: -1 }[event.key];
