@@ -11,8 +11,9 @@ export PORT
 run: install .env
 	@exec $(PYTHON) manage.py up
 
+# Neighbours stay with one worker, who shares what they share; who has nothing left takes from the other's end.
 test: install
-	@$(PYTHON) -m pytest -n $(JOBS) -rsR $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal -rsR $(ARGS)
 
 # Needs redis-server, rabbitmq-server and nodejs; what is missing is skipped, and said. See docs/faults.md. And production as
 # docs/operate.md has it: systemd's units, and a database that comes back to a moment.

@@ -64,8 +64,9 @@ class Installation(PatientClient):
         self.key = ""
         self.supervisor: subprocess.Popen | None = None
 
-    def start(self, patience: float = PATIENCE) -> None:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKELEVEL")
         } | {
             "DEBUG": "true",
@@ -79,13 +80,30 @@ class Installation(PatientClient):
             "INCENTA_ALLOW_PRIVATE_WEBHOOKS": "true",
             "PORT": str(self.port),
         }
+
+    def start(self, patience: float = PATIENCE) -> None:
+        if not (self.folder / "postgres").exists():
+            self.take_migrated()
         self.log = (self.folder / "up.log").open("w")
         self.supervisor = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], cwd=ROOT, env=environment, stdout=self.log, stderr=self.log
+            [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
         )
         until(lambda: self.key_printed() or self.supervisor.poll() is not None, "the installation is up", patience)
         assert self.supervisor.poll() is None, self.words()
         self.key = self.key_printed()
+
+    def take_migrated(self) -> None:
+        """The migrations run once for all installations of a session, beside whose folders the result is kept: most of a first start
+        is spent on them, and ``tests/platform/test_up.py`` starts from nothing."""
+        kept = self.folder.parent / "migrated" / "postgres"
+        if not kept.exists():
+            subprocess.run(
+                [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+                cwd=ROOT, env=self.environment | {"INCENTA_DATA_DIR": str(kept.parent)}, check=True,
+            )  # fmt: skip
+            Cluster(kept).stop()
+        # as the user whose the files are, which is not root
+        subprocess.run(["cp", "-a", str(kept), str(self.folder / "postgres")], check=True)
 
     def words(self) -> str:
         return (self.folder / "up.log").read_text()
