@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -97,6 +97,25 @@ def test_thirty_polls_at_once_leave_one_row_a_person_and_stumble_over_nothing(tr
     assert all(isinstance(each, list) for each in done), done
     assert CasePresence.objects.filter(case=cases[0]).count() <= 3
     assert sees(cases[0], team[0]) == [user for user in sees(cases[0], team[0]) if user != team[0]]
+
+
+def test_a_visit_that_somebody_holds_is_not_waited_for(transactional_db, himal):
+    """Two windows of one person that wake up together would each clear the other's row away, and wait for each other."""
+    here, there = flagged(himal), flagged(himal, "trudy")
+    [asha] = people(1)
+    for each in (here, there):
+        sees(each, asha)
+    later(presence.FRESH_S + 1)
+
+    def act(_: int) -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        return sees(here, asha)
+
+    with transaction.atomic():
+        CasePresence.objects.select_for_update().get(case=there)
+        assert at_once(1, act) == [[]]
+    assert CasePresence.objects.count() == 2
 
 
 def test_one_statement_whoever_is_there(case):
