@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "fraud/": ("", "state=closed", "state=kept", "type=SELF_REFERRAL", "type=MANUAL", "min_score=90", "q=u{i}", "q=nobody", "mine=true",
                "state=closed&after=case_{middle}"),
     "fraud/cases/case_{middle}/": ("",),
+    "fraud/cases/case_{middle}/linked/": ("",),
     "fraud/lists/": ("", "side=ALLOW", "kind=USER", "kind=IP", "q=u{i}", "q=nobody", "sort=value", "page=20"),
     "fraud/mutes/": ("",),
     "incentives/actions/": ("",),

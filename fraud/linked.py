@@ -21,7 +21,7 @@ MOST_FURTHER, MORE_ACCOUNTS, MORE_KEYS = 8, 10, 4
 AN_ACCOUNTS_KEYS, AN_ACCOUNTS_CASES = 8, 10
 SEEN_LATELY, SHOWN_LATELY = 5, 20
 """An account's newest sightings: those by which the cases are found in which it is the friend, and those that tell a key's masked text."""
-UNKNOWN_KEYS = 200
+UNKNOWN_KEYS = 2_000
 """Of somebody who was seen with more keys, so many are looked through."""
 
 # The keys of these users, and of each the newest who have it. Every look is bounded by itself, as in evidence.py.

@@ -29,7 +29,7 @@ const style = () => {
     look("clean", "ellipse", {}),
     look("key", "round-rectangle", { "background-color": mixed("--muted-foreground", .14), "border-width": 1, width: "data(width)", height: 24 }),
     { selector: ".hub", style: { "border-style": "dashed", "border-width": 2 } },
-    { selector: ".account.named", style: { label: "data(name)", color: text, "font-size": 11, "font-weight": 400, "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "wrap", "text-max-width": 104, "text-overflow-wrap": "anywhere", "text-background-color": card, "text-background-opacity": .85, "text-background-padding": 1 } },
+    { selector: ".account.named", style: { label: "data(name)", color: text, "font-size": 11, "font-weight": 400, "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "wrap", "text-max-width": 140, "text-overflow-wrap": "anywhere", "text-background-color": card, "text-background-opacity": .85, "text-background-padding": 1 } },
     { selector: "edge", style: { width: 1.5, "line-color": mixed("--muted-foreground", .55), "curve-style": "straight" } },
     { selector: ".beside", style: { opacity: .3 } },
     { selector: "node:selected", style: { "border-color": text, "border-width": 4, "z-index": 9 } },
@@ -38,7 +38,14 @@ const style = () => {
 };
 
 // --- where things stand
-const clip = name => name.length > 30 ? `${name.slice(0, 14)}…${name.slice(-14)}` : name;
+// A long name stands in two lines, cut where its words are.
+const clip = name => {
+  const whole = name.length > 30 ? `${name.slice(0, 14)}…${name.slice(-14)}` : name;
+  if (whole.length <= 16) return whole;
+  const cuts = [...whole.matchAll(/[-_.@:/ …]/g)].map(each => each.index + 1).filter(at => at <= 16 && whole.length - at <= 16);
+  const at = cuts.at(-1) ?? Math.ceil(whole.length / 2);
+  return `${whole.slice(0, at)}\n${whole.slice(at)}`;
+};
 const extent = node => {
   const box = node.boundingBox({ includeEdges: false }), at = node.position();
   return { node, x: at.x, y: at.y, left: at.x - box.x1, right: box.x2 - at.x, top: at.y - box.y1, bottom: box.y2 - at.y };

@@ -1,4 +1,4 @@
-"""Pictures of the ten main pages from a running installation: light, dark, and on a phone.
+"""Pictures of the eleven main pages from a running installation: light, dark, and on a phone.
 
     python -m tests.screenshots --base http://127.0.0.1:8000 --login EMAIL:PASSWORD --key KEY --to FOLDER
 
@@ -28,9 +28,16 @@ from tests.needs import find_chromium
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 LOOKS = {"light": (WIDE, "light"), "dark": (WIDE, "dark"), "phone": (NARROW, "light")}
 PAGES = (
-    "overview", "campaign", "new-campaign", "referrals", "rewards", "person", "review", "webhook", "log", "marketplace",
+    "overview", "campaign", "new-campaign", "referrals", "rewards", "person", "review", "linked", "webhook", "log", "marketplace",
 )  # fmt: skip
-DOCUMENTS = {"overview": "light", "campaign": "light", "marketplace": "light", "review": "dark", "webhook": "light"}
+DOCUMENTS = {
+    "overview": "light",
+    "campaign": "light",
+    "marketplace": "light",
+    "review": "dark",
+    "linked": "light",
+    "webhook": "light",
+}
 """The pictures that the README and ``docs/`` show -> the look of each."""
 LARGEST = 150_000
 """Bytes of a picture in the repository."""
@@ -162,11 +169,13 @@ class Photographer:
         for name, where, link in (
             ("person", f"{live}/rewards/?user=aarav", 'tbody a[href*="/people/"]'),
             ("review", f"/dashboard/{sandbox}/fraud/", ".i-case-link"),
+            ("linked", f"/dashboard/{sandbox}/fraud/", ".i-case-link:has-text('-farmer')"),
             ("webhook", f"/dashboard/{sandbox}/webhooks/", "tbody .i-row-link"),
             ("marketplace", f"{live}/marketplace/listings/", "tbody .i-row-link"),
         ):
             self.go(where)
             found[name] = self.page.locator(link).first.get_attribute("href")
+        found["linked"] += "linked/"
         return found
 
 
