@@ -16,7 +16,9 @@ from tests.test_isolation import OF_A_PERSON, owner_of, page_address, page_route
 
 pytestmark = pytest.mark.django_db
 
-SCRIPTS = "\n".join((Path(settings.BASE_DIR) / "static" / name).read_text() for name in ("app.js", "shell.js", "linked.js"))
+SCRIPTS = "\n".join(
+    (Path(settings.BASE_DIR) / "static" / name).read_text() for name in ("app.js", "shell.js", "linked.js")
+)
 HEARD = {"data-copy", "data-copy-address", "data-copy-from", "data-command", "data-show", "data-zoom"}
 """Attributes that a script of ours gives a click to."""
 PUBLIC = ("/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/market/", "/nowhere/")

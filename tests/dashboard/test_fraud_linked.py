@@ -85,9 +85,7 @@ def test_who_shares_what_with_whom(himal, campaign, case, owner):
     rows = rows_of(text)
     assert "At least" not in text and "3 accounts share 2 keys: device, phone number." in text
     assert rows["mallory"].startswith("in this case") and "this case USD 10.00 on hold" in rows["mallory"]
-    assert rows["trudy"].startswith(
-        "another open case device A with mallory, oscar phone number B with mallory case_"
-    )
+    assert rows["trudy"].startswith("another open case device A with mallory, oscar phone number B with mallory case_")
     assert f"{trudys.pk} USD 10.00 on hold" in rows["trudy"] and f"/fraud/cases/{trudys.pk}/" in text
     assert rows["oscar"].startswith("rejected before device A with mallory, trudy") and "case_" not in rows["oscar"]
     assert rows["kA"].startswith("Device A d-19… 3 accounts Known as a cheat's. mallory, oscar, trudy 1 Mar 2026")

@@ -66,9 +66,7 @@ class Installation(PatientClient):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKELEVEL")
-        } | {
+        return {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "MAKELEVEL")} | {
             "DEBUG": "true",
             "DJANGO_SETTINGS_MODULE": "incenta.settings",
             "DATABASE_URL": "",
