@@ -2,7 +2,8 @@
 
 Presence is one row a person and case in the database: every web process and node sees it whatever cache there is, a look at it is one
 statement, and thirty polls at once wait for nobody but for themselves. A page says every 20 seconds that it is open; who has said
-nothing for a minute is gone. Rows of a person's other visits go with the next one of his, the rest within a day.
+nothing for a minute is gone, and so is, at once, who goes from one case on to the next. Rows of a person's other visits go with the next
+one of his, the rest within a day.
 
 None of it is by a sandbox's clock: a person is there in real time.
 """
@@ -25,6 +26,8 @@ MOST = 10
 """Others that are told by name."""
 MOST_NEWS = 20
 
+# Rows are cleared away when one's own is locked (so ``gone`` reads ``mine``), and only those that nobody holds: two windows of one
+# person that wake up together would else wait for each other.
 _NOTE = f"""
 WITH seen AS (
   SELECT c.app_id, c.id, c.version, coalesce((SELECT max(e.id) FROM fraud_caseevent e WHERE e.case_id = c.id), 0) AS line
@@ -34,12 +37,13 @@ WITH seen AS (
   SELECT app_id, id, %(user)s::bigint, clock_timestamp(), clock_timestamp() FROM seen
   ON CONFLICT (app_id, case_id, user_id) DO UPDATE SET seen_at = excluded.seen_at,
     since = CASE WHEN p.seen_at < excluded.seen_at - interval '{FRESH_S} s' THEN excluded.since ELSE p.since END
+  RETURNING p.app_id
 ), gone AS (
   DELETE FROM fraud_casepresence WHERE id IN (
-    SELECT o.id FROM fraud_casepresence o
+    SELECT o.id FROM mine JOIN fraud_casepresence o USING (app_id)
     WHERE o.app_id = %(app)s AND o.user_id = %(user)s::bigint AND o.case_id <> %(case)s
-      AND o.seen_at < clock_timestamp() - interval '{FRESH_S} s'
-    FOR UPDATE SKIP LOCKED)
+      AND (o.seen_at < clock_timestamp() - interval '{FRESH_S} s' OR o.case_id = %(left)s)
+    FOR UPDATE OF o SKIP LOCKED)
 )
 SELECT version, line, (
   SELECT json_agg(json_build_array(user_id, since) ORDER BY since, user_id) FROM (
@@ -86,9 +90,10 @@ class Seen:
     others: tuple[Other, ...]
 
 
-def note(app: App, case_id: str, user_id: int) -> Seen:
-    """Says that this person has the case open, and answers who else has. One statement. Raises ``NotFound``."""
-    found = sql.row(_NOTE, {"app": app.pk, "case": case_id, "user": user_id})
+def note(app: App, case_id: str, user_id: int, *, left: str = "") -> Seen:
+    """Says that this person has the case open, come from the case that he ``left``, and answers who else has it open. One statement.
+    Where the other is open still, in another window, that says so itself. Raises ``NotFound``."""
+    found = sql.row(_NOTE, {"app": app.pk, "case": case_id, "user": user_id, "left": left})
     if found is None:
         raise cases.not_found()
     version, line, others = found

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
@@ -18,6 +18,15 @@ from incenta.dashboard.pages import AppPage
 
 LESS = (*cases.BESIDE, "assigned")
 """What leaves the decision where it was: told where nothing else has happened."""
+
+
+def left_for(request: HttpRequest) -> str:
+    """The id of the case from whose page this one was asked for; nothing, where it was another page."""
+    try:
+        match = resolve(urlsplit(request.headers.get("Referer", "")).path)
+    except (Resolver404, ValueError):
+        return ""
+    return match.kwargs["case_id"] if match.url_name == "fraud_case" else ""
 
 
 def strip(

@@ -20,7 +20,7 @@ from . import pictures
 from .decisions import UNDO
 from .figures import duration, figures
 from .files_form import FilesForm
-from .presence import strip
+from .presence import left_for, strip
 from .sums import lines
 
 OPEN, KEPT, CLOSED = "open", "kept", "closed"
@@ -135,9 +135,8 @@ class CasePage(Review):
 
     def more_context(self, page, case_id: str = "", **kwargs) -> dict:
         app = self.request.app
-        seen = presence.note(
-            app, case_id, self.request.user.pk
-        )  # first: what happens while the rest is read, is told of
+        # first: what happens while the rest is read, is told of
+        seen = presence.note(app, case_id, self.request.user.pk, left=left_for(self.request))
         case = cases.get(app, case_id)
         found = dossier.gather(app, case)
         ids = [record.pk for record in page.object_list]

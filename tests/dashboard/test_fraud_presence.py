@@ -100,11 +100,22 @@ def test_a_note_and_a_file_are_news_and_ones_own_deed_is_ones_own(owner, bimal, 
     assert f'href="{page}"' in body(answer)
 
 
+def test_who_goes_on_to_the_next_case_is_there_no_more(himal, owner, bimal, page, url):
+    bimal.get(page)
+    assert "Bimal Rai is looking" in words(owner.get(page))
+    nexts = url(f"fraud/cases/{flagged(himal, 'trudy').pk}/")
+    for elsewhere in ("http://[", "http://testserver/nowhere/", f"http://testserver{url('fraud/')}"):
+        bimal.get(nexts, headers={"Referer": elsewhere})
+    assert "Bimal Rai is looking" in words(owner.get(page))
+    bimal.get(nexts, headers={"Referer": f"http://testserver{page}?state=open"})
+    assert "Bimal Rai is looking" not in words(owner.get(page))
+
+
 def test_who_decided_goes_on_and_is_there_no_more(owner, bimal, page):
     owner.get(page)
     bimal.get(page)
     bimal.post(f"{page}decide/", {"verdict": "APPROVE"})
-    assert "Bimal Rai is looking" not in unescape(body(owner.get(page)))
+    assert "Bimal Rai is looking" not in words(owner.get(page))
 
 
 def test_who_left_the_team_is_not_told_of(himal, owner, bimal, page):
