@@ -55,7 +55,7 @@ document.addEventListener("htmx:historyCacheMiss", event => {
   restoring?.abort();
   restoring = event.detail.xhr;
   restoring.addEventListener("error", fail);
-  htmx.trigger("#results", "htmx:abort");
+  for (const part of document.querySelectorAll("#results")) htmx.trigger(part, "htmx:abort"); // htmx throws where there is none
 });
 document.addEventListener("htmx:beforeSend", event => { if (event.target.closest("[hx-push-url]")) restoring?.abort(); });
 
