@@ -26,11 +26,12 @@ MOST = 10
 """Others that are told by name."""
 MOST_NEWS = 20
 
-# Rows are cleared away when one's own is locked (so ``gone`` reads ``mine``), and only those that nobody holds: two windows of one
-# person that wake up together would else wait for each other.
+# The newest line is looked for among those of the case (``+ 0``), never from the newest of all backwards. Rows are cleared away when
+# one's own is locked (so ``gone`` reads ``mine``), and only those that nobody holds: two windows of one person that wake up together
+# would else wait for each other.
 _NOTE = f"""
 WITH seen AS (
-  SELECT c.app_id, c.id, c.version, coalesce((SELECT max(e.id) FROM fraud_caseevent e WHERE e.case_id = c.id), 0) AS line
+  SELECT c.app_id, c.id, c.version, coalesce((SELECT max(e.id + 0) FROM fraud_caseevent e WHERE e.case_id = c.id), 0) AS line
   FROM fraud_case c WHERE c.app_id = %(app)s AND c.id = %(case)s
 ), mine AS (
   INSERT INTO fraud_casepresence AS p (app_id, case_id, user_id, since, seen_at)

@@ -11,11 +11,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
+from fraud import attachments
+from fraud.models import Attachment
 from incenta.database import programs, sql
 from incenta.events import feed_offset
 from incenta.events.models import Event
 from incenta.management import backups
 from incentives.models import LedgerCheck
+from tests.fraud.files import PDF
+from tests.fraud.test_attachments import flagged
 from tests.operations import shown
 from tests.webhooks.test_feed import follow
 
@@ -40,9 +44,10 @@ def elsewhere() -> Iterator[None]:
 
 @pytest.fixture
 def shop(transactional_db, himal):
-    """A day of business, as a cluster saw it whose transaction ids were a milliard further on."""
+    """A day of business, with a suspicion and a file beside it, as a cluster saw it whose transaction ids were a milliard further on."""
     code = himal.code(himal.campaign(rewardModel="FIXED", rewardValue=5, fulfillmentType="COINS"), "asha")
     himal.convert(code, "bikram", 49.99)
+    attachments.add(himal.app, flagged(himal).pk, [("invoice.pdf", PDF)], actor="user:1")
     Event.objects.update(position=F("position") + FAR)
     yield himal
     set_offset(0)
@@ -91,6 +96,8 @@ def test_the_command_restores_to_where_the_product_may_be_started(dump):
         document = shown.output_of("operate-backups.md", "restore /var/backups/incenta/2026-11-23T0300Z.dump")
         assert shown.plain(told) == shown.plain(document)
         assert told.endswith("ok: the product may be started.\n")
+        file = Attachment.objects.get()
+        assert attachments.opened(file.app, file.case_id, file.pk, actor="user:1")[1] == PDF
         assert "was high enough" in ask("after_restore")
 
 
@@ -110,7 +117,7 @@ def test_what_is_not_as_it_was_dumped_is_told(shop, dump):
     held = json.loads(manifest.read_text())
     held["rows"]["referrals_conversion"] += 1
     manifest.write_text(json.dumps(held))
-    with elsewhere(), pytest.raises(CommandError, match="referrals_conversion has 1 rows and should have 2"):
+    with elsewhere(), pytest.raises(CommandError, match="referrals_conversion has 2 rows and should have 3"):
         ask("restore", dump)
 
 
