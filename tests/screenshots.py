@@ -244,7 +244,8 @@ def main() -> None:
     parser.add_argument("--documents", type=Path, help="where those of the documents go: PAGE.png")
     parser.add_argument("--only", nargs="+", choices=PAGES, default=PAGES)
     told = parser.parse_args()
-    told.to.mkdir(parents=True, exist_ok=True)
+    for folder in filter(None, (told.to, told.documents)):
+        folder.mkdir(parents=True, exist_ok=True)
     email, _, password = told.login.partition(":")
     campaign = trade(Backend(told.base, told.key))
     with sync_playwright() as playwright:
