@@ -1,5 +1,6 @@
 """How a page looks to this person: the theme from a cookie, times in their own zone."""
 
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -23,6 +24,8 @@ class DashboardMiddleware:
         self.get_response = get_response
 
     def __call__(self, request):
+        if not _is_address(request.META.get("HTTP_HX_CURRENT_URL", "")):
+            del request.META["HTTP_HX_CURRENT_URL"]  # nobody's browser says so, and ``request.htmx`` would fail over it
         theme = request.COOKIES.get("theme")
         request.theme = theme if theme in THEMES else "light"
         # without a session cookie nobody is signed in, and the public pages stay free of queries
@@ -66,6 +69,14 @@ def largest_body(path: str) -> int:
     except Resolver404:
         view = None
     return LARGEST_BODY if getattr(view, "takes_files", False) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def _is_address(text: str) -> bool:
+    try:
+        urlsplit(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -171,3 +171,11 @@ def test_a_poll_costs_little_and_a_full_room_no_more(himal, owner, bimal, page):
         sign_in(himal.app.merchant, role).get(page)
     bimal.post(f"{page}note/", {"note": "Asked her."})
     assert cost() <= with_one + 1 <= 7
+
+
+def test_an_address_that_is_none_leads_nowhere(owner, page):
+    where = f"{page}presence/?since=0.0"
+    for wrong in ("http://[", "http://[::1", "https://testserver]/"):
+        answer = owner.get(where, headers=HTMX | {"HX-Current-URL": wrong})
+        assert answer.status_code == 200 and f'href="{page}"' in body(answer)
+        assert "%2Fdashboard%2F" in body(Client().get(where, headers=HTMX | {"HX-Current-URL": wrong}))
