@@ -178,8 +178,11 @@ def remove(app: App, case_id: str, attachment_id: str, *, actor: str, may_any: b
 
 
 def forget(app: App) -> int:
-    """Takes away, with their names, the files of cases that have been closed for ``KEPT_AFTER`` days. Answers how many."""
+    """Takes away, with their names, the files of cases that have been closed for ``KEPT_AFTER`` days, and the names of those that
+    somebody removed before. Answers how many files."""
     before = clock.now(app) - timedelta(days=KEPT_AFTER)
+    removed = app.fraud_attachments.filter(removed_at__lt=before, case__closed_at__lt=before).exclude(name="")
+    removed.update(name="", note="", sha256="")
     old = app.fraud_attachments.filter(removed_at=None, added_at__lt=before, case__closed_at__lt=before)
     gone = 0
     while True:
@@ -192,8 +195,12 @@ def forget(app: App) -> int:
 
 
 def erase(app: App, case_ids: Iterable[str]) -> None:
-    """Takes away every file of these cases, for nobody takes one name off a scan. In the caller's transaction."""
-    files = app.fraud_attachments.select_for_update().filter(case__in=list(case_ids), removed_at=None)
+    """Takes away every file of these cases, for nobody takes one name off a scan. In the caller's transaction, which who adds one
+    just now comes before or waits for."""
+    if not (case_ids := list(case_ids)):
+        return
+    sql.row(_OURS_ALONE, {"app": app.pk})
+    files = app.fraud_attachments.select_for_update().filter(case__in=case_ids, removed_at=None)
     _take_away(app, list(files.order_by("id")), "file_forgotten", "erasure", is_forgotten=True)
 
 

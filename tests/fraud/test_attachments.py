@@ -2,6 +2,8 @@
 
 import hashlib
 from datetime import timedelta
+from threading import Event
+from time import monotonic, sleep
 
 import pytest
 from cryptography.fernet import InvalidToken
@@ -12,6 +14,7 @@ from fraud import attachments, forgetting
 from fraud.models import Attachment, AttachmentContent, Case, CaseEvent
 from incenta import encryption
 from incenta.accounts.models import AuditEntry
+from incenta.database import sql
 from incenta.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tests.cast import Caller, at_once
 from tests.fraud.files import KEPT, PDF, PNG, REFUSED, TEXT
@@ -19,6 +22,9 @@ from tests.referrals.moments import at
 
 pytestmark = pytest.mark.django_db
 ASHA, BIMAL = "user:1", "user:2"
+WAITS = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"""
 
 
 def flagged(shop: Caller, name: str = "mallory") -> Case:
@@ -242,6 +248,40 @@ def test_a_year_after_its_case_was_closed_a_file_is_forgotten(himal, monkeypatch
     gone = Attachment.objects.exclude(removed_at=None)
     assert set(gone.values_list("name", "note", "sha256", "removed_by")) == {("", "", "", "system")}
     assert lines(closed).count("file_forgotten") == 3
+
+
+def test_of_what_was_removed_the_name_goes_a_year_after_the_case_as_well(himal, case):
+    [file] = attach(case, ("passport of mallory.pdf", PDF), note="mallory sent it").added
+    attachments.remove(case.app, case.pk, file.pk, actor=ASHA)
+    himal.post(f"/fraud/cases/{case.pk}/decide", {"verdict": "APPROVE"})
+    long_ago = Case.objects.get(pk=case.pk).closed_at - timedelta(days=366)
+    Case.objects.filter(pk=case.pk).update(closed_at=long_ago)
+    assert forgetting.forget(himal.app) == 0 and Attachment.objects.get().name  # removed only just now
+    Attachment.objects.update(removed_at=long_ago)
+    assert forgetting.forget(himal.app) == 0
+    assert Attachment.objects.values_list("name", "note", "sha256", "removed_by").get() == ("", "", "", ASHA)
+
+
+def test_a_file_that_is_on_its_way_goes_with_who_is_erased(transactional_db, himal):
+    case = flagged(himal)
+    is_there, out = Event(), []
+
+    def act(number: int) -> None:
+        if number:
+            is_there.wait(30)
+            out.append(himal.delete("/users/mallory").status)
+            return
+        with transaction.atomic():
+            attach(case, ("mallory 1.pdf", PDF), ("mallory 2.png", PNG))
+            is_there.set()
+            deadline = monotonic() + 20
+            while not out and not sql.row(WAITS)[0]:
+                assert monotonic() < deadline, "nobody waits"
+                sleep(0.005)
+
+    at_once(2, act)
+    assert out == [200] and not AttachmentContent.objects.exists()
+    assert set(Attachment.objects.values_list("name", "removed_by")) == {("", "erasure")}
 
 
 def test_a_person_is_told_of_the_files_and_erased_with_them(himal, case):
