@@ -47,6 +47,9 @@ _MARKUP = re.compile(
 )
 """Text that a program would run or draw: it is no plain text, and an e-mail's body may hold it."""
 _FIELD = re.compile(rb"(?:From [^\r\n]+\r?\n)?[A-Za-z][A-Za-z0-9-]*[ \t]*:")
+_ACCENT = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACKED = re.compile(f"({_ACCENT}{{2}}){_ACCENT}+")
+"""More accents upon one letter than any language has: they are drawn over the lines above and below."""
 _SENT_BY, _SENT = "from", ("date", "message-id", "received")
 _HEAD = 64 * 1024
 
@@ -87,7 +90,7 @@ def _is_email(content: bytes) -> bool:
 def named(name: str, kind: Kind) -> str:
     """The last part of a path, as one line that can be shown and written to any disk, with an ending of its kind: ``run.exe`` that is
     a PDF is told as ``run.exe.pdf``."""
-    shown = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    shown = _STACKED.sub(r"\1", unicodedata.normalize("NFC", name)).replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(letter if letter.isprintable() else " " for letter in shown)
     shown = " ".join(re.sub(r'[<>:"|?*]', "_", shown).split()).strip(" .") or "file"
     stem, dot, ending = shown.rpartition(".")

@@ -52,6 +52,7 @@ def test_a_note_that_begins_as_a_mail_does_is_what_it_is_called():
         ("रसिद.pdf", PDF, "रसिद.pdf"),
         ("e\u0301tat.pdf", PDF, "état.pdf"),
         ("x" * 300 + ".pdf", PDF, "x" * 146 + ".pdf"),
+        ("q" + "\u0301" * 90 + "ệ.pdf", PDF, "q\u0301\u0301ệ.pdf"),  # no tower over the lines above
     ],
 )
 def test_a_name_is_one_line_that_fits_any_disk_and_ends_as_it_is(sent, kind, told):
