@@ -20,9 +20,14 @@ class AttachFiles(CasePage):
     """POST ``attach-files`` and ``attach-note``. What is refused is told beside its field, on the page of the case."""
 
     permission = "fraud.decide"
-    http_method_names = ["post"]
+    http_method_names = ["get", "head", "post"]
     takes_files = True
     files_form: FilesForm
+
+    def get(self, request: HttpRequest, case_id: str) -> HttpResponseBase:
+        """From the page of what was refused, whose address this is: another theme, the filters cleared, the address once more."""
+        cases.get(request.app, case_id)
+        return redirect(_back(self, case_id))
 
     def post(self, request: HttpRequest, case_id: str) -> HttpResponseBase:
         cases.get(request.app, case_id)  # absent before wrong
@@ -39,7 +44,7 @@ class AttachFiles(CasePage):
             else:
                 messages.success(request, told(done))
                 return redirect(_back(self, case_id))
-        response = self.get(request, case_id=case_id)
+        response = super().get(request, case_id=case_id)
         response.status_code = 422
         return response
 

@@ -142,6 +142,14 @@ def test_a_full_case_says_so_beside_the_field(himal, owner, at):
     assert "1.txt was there already." in body(again) and Attachment.objects.count() == 20
 
 
+def test_from_what_was_refused_every_way_leads_back_to_the_case(owner, at):
+    assert attach(owner, at("files/?q=mallory"), Upload("a.exe", b"MZ\x00")).status_code == 422
+    answer = owner.get(
+        at("files/?q=mallory")
+    )  # where the page leads on who takes another theme, or goes to its address
+    assert (answer.status_code, answer["Location"]) == (302, at("?q=mallory#files"))
+
+
 def test_a_closed_case_takes_files_too(himal, owner, at, case):
     himal.post(f"/fraud/cases/{case.pk}/decide", {"verdict": "APPROVE"})
     assert attach(owner, at("files/"), Upload("a.pdf", PDF)).status_code == 302
