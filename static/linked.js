@@ -29,7 +29,7 @@ const style = () => {
     look("clean", "ellipse", {}),
     look("key", "round-rectangle", { "background-color": mixed("--muted-foreground", .14), "border-width": 1, width: "data(width)", height: 24 }),
     { selector: ".hub", style: { "border-style": "dashed", "border-width": 2 } },
-    { selector: ".account.named", style: { label: "data(name)", color: text, "font-size": 11, "font-weight": 400, "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "wrap", "text-max-width": 140, "text-overflow-wrap": "anywhere", "text-background-color": card, "text-background-opacity": .85, "text-background-padding": 1 } },
+    { selector: ".account.named", style: { label: "data(name)", color: text, "font-size": 11, "font-weight": 400, "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "wrap", "text-max-width": 140, "text-overflow-wrap": node => /[\ud800-\udfff]/.test(node.data("name")) ? "whitespace" : "anywhere", "text-background-color": card, "text-background-opacity": .85, "text-background-padding": 1 } },
     { selector: "edge", style: { width: 1.5, "line-color": mixed("--muted-foreground", .55), "curve-style": "straight" } },
     { selector: ".beside", style: { opacity: .3 } },
     { selector: "node:selected", style: { "border-color": text, "border-width": 4, "z-index": 9 } },
@@ -40,11 +40,11 @@ const style = () => {
 // --- where things stand
 // A long name stands in two lines, cut where its words are.
 const clip = name => {
-  const whole = name.length > 30 ? `${name.slice(0, 14)}…${name.slice(-14)}` : name;
-  if (whole.length <= 16) return whole;
-  const cuts = [...whole.matchAll(/[-_.@:/ …]/g)].map(each => each.index + 1).filter(at => at <= 16 && whole.length - at <= 16);
+  const letters = [...name], whole = letters.length > 30 ? [...letters.slice(0, 14), "…", ...letters.slice(-14)] : letters; // an emoji is one
+  if (whole.length <= 16) return whole.join("");
+  const cuts = whole.map((letter, index) => "-_.@:/ …".includes(letter) ? index + 1 : 0).filter(at => at && at <= 16 && whole.length - at <= 16);
   const at = cuts.at(-1) ?? Math.ceil(whole.length / 2);
-  return `${whole.slice(0, at)}\n${whole.slice(at)}`;
+  return `${whole.slice(0, at).join("")}\n${whole.slice(at).join("")}`;
 };
 const extent = node => {
   const box = node.boundingBox({ includeEdges: false }), at = node.position();
