@@ -87,6 +87,7 @@ def test_the_keys_are_told_and_the_dialog_is_fine(visit, sandbox):
     analyst.go(f"/dashboard/{sandbox.app.pk}/fraud/cases/{case.pk}/")
     analyst.page.get_by_role("button", name="Keys").click()
     expect(analyst.page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(analyst.page.locator("#effects dt").first).to_be_visible()
     assert analyst.violations() == []
 
 
