@@ -1,9 +1,12 @@
 """What the fraud review holds of a person. What was seen of him goes; what was decided stays, without his name."""
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from incenta.accounts import people
 from incenta.accounts.models import App
@@ -89,7 +92,52 @@ def _rename_in_cases(person: Person) -> None:
     for decision in Decision.objects.filter(**ours, case__in=cases):
         decision.seen, decision.effects = renamed(decision.seen, person), renamed(decision.effects, person)
         decision.save(update_fields=["seen", "effects"])
+    _rename_in_sentences(person)
     rename_beside(person, Flag.objects.filter(**ours), ("evidence",), by="subject_id")
     rename_beside(person, Score.objects.filter(**ours), ("reasons", "features", "flip"), by="subject_id")
     rename_in(person, CaseEvent.objects.filter(**ours), ("data",))
     rename_in(person, Decision.objects.filter(**ours), ("seen", "effects"))
+
+
+def _rename_in_sentences(person: Person) -> None:
+    """What followed from a decision is told in sentences, too: ``USD 5.00 of asha is taken back.``"""
+    of_app = Decision.objects.filter(app=person.app)
+    for some in batched(_saying(person, of_app, "effects")):
+        told = list(of_app.filter(pk__in=some))
+        for decision in told:
+            for effect in decision.effects:
+                is_his = effect.get("userId") in (person.user_id, person.name)
+                effect["text"] = _sentence(effect.get("text", ""), person, is_his=is_his)
+        Decision.objects.bulk_update(told, ["effects"])
+    proposals = CaseEvent.objects.filter(app=person.app, kind="payout_proposal")
+    for some in batched(_saying(person, proposals, "note")):
+        lines = list(proposals.filter(pk__in=some))
+        for line in lines:
+            effect = line.data.get("effect", {})
+            is_his = effect.get("userId") in (person.user_id, person.name)
+            line.note = effect["text"] = _sentence(line.note, person, is_his=is_his)
+        CaseEvent.objects.bulk_update(lines, ["note", "data"])
+
+
+def _saying(person: Person, rows: QuerySet, column: str) -> list:
+    """The ids of rows in whose column a sentence says his id, or a code of his, as a word."""
+    said = Q()
+    for name in (person.user_id, *person.renamed):
+        for spelling in {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}:
+            said |= Q(text__regex=rf"""(^|[ "]){re.escape(spelling)}([ :']|\.("|$))""")
+    return list(rows.annotate(text=Cast(column, TextField())).filter(said).order_by("pk").values_list("pk", flat=True))
+
+
+def _sentence(text: str, person: Person, *, is_his: bool) -> str:
+    """The sentence with his other name where sentences name people, and nowhere else: an id may be the word ``5`` or ``USD``."""
+    name = re.escape(person.user_id)
+    places = [rf"(?<=^The conversion of ){name}(?= )", rf"(?<= by ){name}(?='s code )"]
+    if is_his:  # once in each
+        places.insert(
+            0, rf"(?:(?<= of )|(?<= to )|(?<= for )|^(?={name} (?:is|earns|stays|falls|loses) )){name}(?=[ .:])"
+        )
+    for place in places:
+        text = re.sub(place, lambda found: person.name, text, count=1)
+    for code, other in person.renamed.items():
+        text = re.sub(rf"(?<!\S){re.escape(code)}(?=[ .]|$)", lambda found, other=other: other, text)
+    return text

@@ -352,7 +352,8 @@ def test_no_list_reads_the_bytes_and_twenty_cost_as_one(himal, case):
     def cost() -> list[str]:
         with CaptureQueriesContext(connection) as sent:
             assert himal.get(f"/fraud/cases/{case.pk}").status == 200
-        return [query["sql"] for query in sent]
+        # metering's lease may be taken anew within any call
+        return [query["sql"] for query in sent if "api_allotment" not in query["sql"]]
 
     cost()
     one = cost()

@@ -9,6 +9,9 @@ import pytest
 from django.apps import apps
 from django.db import connection, models, transaction
 
+from fraud import deciding, undoing
+from fraud.models import Decision
+from fraud.people import _sentence
 from incenta.accounts import people
 from incenta.database import sql
 from incenta.events import dispatch
@@ -17,6 +20,7 @@ from incentives.boards import folding
 from tests.cast import at_once
 from tests.dashboard.conftest import sign_in
 from tests.everything import one_of_everything
+from tests.fraud.suspects import open_case, self_referred
 from tests.marketplace.stalls import books_are_right, cancels, earns, opens, redeems, sells
 
 pytestmark = pytest.mark.django_db
@@ -304,6 +308,70 @@ def test_what_waited_for_the_erasure_meets_the_former_member(himal, what):
     answer = while_erased(himal.app, asha, acts[what])
     assert answer.status == (404 if what == "convert" else 200), answer
     assert rows_naming(himal.app, asha) == []
+    books_are_right(himal.app)
+
+
+@pytest.mark.parametrize("verdict", ["APPROVE", "REJECT"])
+@pytest.mark.parametrize("user", ["mallory the first", 'ma"l\\ory (ü)', "former"])
+def test_what_followed_from_a_decision_names_him_no_more(himal, user, verdict):
+    """The sentences, too: as who refers, as the friend, and by his code."""
+    self_referred(himal, user)
+    deciding.decide(himal.app, open_case(himal).pk, verdict, note="One person", actor="sam")
+    code = himal.code(himal.campaign(), "asha", refereeId="asha")
+    himal.convert(code, user, 50)
+    himal.post(f"/referrals/{code}/flag", {"reason": "Shared in a forum"})
+    deciding.decide(himal.app, open_case(himal).pk, verdict, note="Shared", actor="sam")
+    said = json.dumps(list(Decision.objects.values_list("effects", flat=True)))
+    assert json.dumps(user)[1:-1] in said
+    name = people.erase(himal.app, user)["userId"]
+    if user != "former":
+        assert rows_naming(himal.app, json.dumps(user)[1:-1]) == rows_naming(himal.app, user) == []
+    sentences = [effect["text"] for effects in Decision.objects.values_list("effects", flat=True) for effect in effects]
+    assert any(name in each for each in sentences)
+    assert not any(f" {user} " in each for each in sentences)
+
+
+@pytest.mark.parametrize(
+    ("user", "sentence", "told"),
+    [
+        ("USD", "USD 5.00 of USD is taken back.", "USD 5.00 of Z is taken back."),
+        ("5", "5 falls from level 3 to 5.", "Z falls from level 3 to 5."),
+        ("5", "5 XP of 5 is taken back.", "5 XP of Z is taken back."),
+        ("5", "500 coins were given to 5 and stay; they cannot be spent during the review.",
+         "500 coins were given to Z and stay; they cannot be spent during the review."),
+        ("5", "The conversion of 5 by 5's code AB-1 counts.", "The conversion of Z by Z's code CD-2 counts."),
+        ("asha", "USD 1.00 of asha: It was paid already: propose to take it back.",
+         "USD 1.00 of Z: It was paid already: propose to take it back."),
+        ("asha", "AB-1 stays flagged for good.", "CD-2 stays flagged for good."),
+    ],
+)  # fmt: skip
+def test_a_sentence_changes_where_it_names_people(user, sentence, told):
+    person = people.Person(None, user, "Z", {"AB-1": "CD-2"})
+    assert _sentence(sentence, person, is_his=True) == told
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["reject", "approve", "undo"])
+def test_a_ruling_that_waited_for_the_erasure_names_the_former_member(himal, what):
+    mallory = "mallory the first"
+    self_referred(himal, mallory)
+    case = open_case(himal)
+    verdict = {"verdict": "APPROVE" if what == "approve" else "REJECT", "note": "One person"}
+    decide = f"/fraud/cases/{case.pk}/decide"
+    decision = (
+        deciding.decide(himal.app, case.pk, "REJECT", note="One person", actor="sam").decision.pk
+        if what == "undo"
+        else ""
+    )
+    acts = {
+        "reject": lambda: himal.post(decide, verdict),
+        "approve": lambda: himal.post(decide, verdict),
+        "undo": lambda: undoing.undo(himal.app, decision, actor="sam"),
+    }
+    answer = while_erased(himal.app, mallory, acts[what])
+    assert not isinstance(answer, BaseException), answer
+    assert getattr(answer, "status", 200) == 200, answer
+    assert rows_naming(himal.app, mallory) == []
     books_are_right(himal.app)
 
 
