@@ -1,7 +1,7 @@
 """The pump: claims what is due, sends it, records what came of it. One process, one event loop, many requests at a time.
 
 It runs as the Celery task ``webhooks.drain`` for short stretches, and as ``manage.py webhook_pump`` for ever; any number of
-them may run at once. Nothing of it is needed to survive: a killed pump's deliveries come back when their leases end.
+them may run at once. Nothing of it is needed to survive: a killed pump is missed, and others take what it held.
 
 Its slots are shared: three quarters at least are for healthy endpoints, a quarter at most for suspect ones. A request that
 has been out for long is counted with the suspect, so that receivers that hang give their slots back before they time out.
@@ -38,6 +38,7 @@ POLL_S = 0.05
 IDLE_POLL_S = 0.25
 SCARCE_S = 0.1
 HOUSEKEEPING_S = 1.0
+BEAT_S = 1.0
 PATIENCE_S = 30.0
 """How long a pump that is told to stop waits for a database that takes no results; then their deliveries are left to their
 leases, and sent again. One that is not told to stop waits for ever, and sends nothing meanwhile."""
@@ -86,9 +87,16 @@ class Pump:
         # the database driver blocks, so it has a thread, and the thread the one connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="webhook-pump-db")
         try:
-            async with self._sender or Sender() as sender:
-                await self._loop(sender)
+            await self._beat()  # before anything is claimed
+            beating = asyncio.create_task(self._keep_beating())
+            try:
+                async with self._sender or Sender() as sender:
+                    await self._loop(sender)
+            finally:
+                beating.cancel()
             await self._tell_counts()
+            with suppress(DatabaseError, InterfaceError):
+                await self._call(lambda: queue.leave(self.lease))
         finally:
             await self._call(_hang_up)
             self._thread.shutdown()
@@ -207,6 +215,19 @@ class Pump:
                     )
                     return
                 await asyncio.sleep(1)
+
+    async def _keep_beating(self) -> None:
+        """Beside the loop, which may be waiting for a database that takes its beats but not its results."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        try:
+            await self._call(lambda: queue.beat(self.lease))
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("a sign of life was not taken: %s", error)
+            await self._call(_hang_up)
 
     async def _keep_house(self) -> None:
         hanging = self._hanging()

@@ -26,6 +26,10 @@ SMALLEST_MARGIN_S = 5
 MOST_FAULTS, MOST_RECLAIMS = 5, 10
 """When a delivery is set aside: after so many tries under which our code stumbled, or under which its worker died. A death is
 poor evidence: up to 255 others were out with it, and workers that are killed again and again are nobody's delivery's fault."""
+SILENCE_S, DOUBT_S = 4, 4
+"""A pump that has not been heard for so long is noted as silent, and one that stays so for as long again is dead: what it held is
+taken back, long before the leases end. The second wait is for the living: where it was the database that stood still or was
+away, all are silent when it is back, and each is heard again within a second."""
 _reveal = lru_cache(maxsize=4096)(decrypt)
 HEALTHY_A_CLAIM, SUSPECTS_A_CLAIM = 150, 50
 
@@ -336,7 +340,8 @@ def suspect(endpoints: list[str]) -> None:
 # After the first, reclaims are spread out: if one of them brings the worker down, it should not be in the same company again.
 _REAP = f"""
 WITH lost AS (
-  SELECT id FROM webhooks_webhookdelivery WHERE state = 'leased' AND lease_until < statement_timestamp()
+  SELECT id FROM webhooks_webhookdelivery WHERE state = 'leased' AND (lease_until < statement_timestamp() OR lease IN (
+    SELECT id FROM webhooks_pump WHERE silent_since < statement_timestamp() - make_interval(secs => {DOUBT_S})))
   ORDER BY lease_until LIMIT 1000 FOR UPDATE SKIP LOCKED
 ), back AS (
   UPDATE webhooks_webhookdelivery AS d SET reclaims = reclaims + 1, lease = NULL, lease_until = NULL, last_error = 'abandoned',
@@ -357,6 +362,31 @@ WITH parked AS (
 )
 UPDATE webhooks_webhookdelivery AS d SET state = 'held' FROM parked WHERE d.id = parked.id
 """
+
+
+_BEAT = """
+INSERT INTO webhooks_pump (id, seen_at) VALUES (%(pump)s, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, silent_since = NULL
+"""
+# A transaction of its own, which waits for nobody: two pumps that note each other's silence must not stand in a ring.
+_MISS = f"""
+WITH silent AS (
+  SELECT id FROM webhooks_pump WHERE id <> %(pump)s AND silent_since IS NULL
+    AND seen_at < clock_timestamp() - make_interval(secs => {SILENCE_S}) FOR UPDATE SKIP LOCKED
+)
+UPDATE webhooks_pump AS p SET silent_since = clock_timestamp() FROM silent WHERE p.id = silent.id
+"""
+
+
+def beat(pump: UUID) -> None:
+    """Says that the pump which leases under ``pump`` lives, and notes who else has not said so for ``SILENCE_S``."""
+    sql.execute(_BEAT, {"pump": pump})
+    sql.execute(_MISS, {"pump": pump})
+
+
+def leave(pump: UUID) -> None:
+    """Says that this pump is done, and holds nothing any more."""
+    sql.execute("DELETE FROM webhooks_pump WHERE id = %(pump)s", {"pump": pump})
 
 
 def reap() -> int:

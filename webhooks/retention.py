@@ -41,6 +41,8 @@ _HOURS = f"""
 DELETE FROM webhooks_endpointhour WHERE id IN (
   SELECT id FROM webhooks_endpointhour WHERE hour < statement_timestamp() - make_interval(days => {KEPT_DAYS}) LIMIT {BATCH})
 """
+# Their leases have ended long ago.
+_PUMPS = "DELETE FROM webhooks_pump WHERE silent_since < statement_timestamp() - interval '1 hour'"
 
 
 def purge(budget_s: float = BUDGET_S) -> int:
@@ -54,6 +56,7 @@ def purge(budget_s: float = BUDGET_S) -> int:
             total += deleted
             if deleted < BATCH:
                 break
+    sql.execute(_PUMPS)
     left = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"))
     WebhookEndpoint.with_deleted.exclude(deleted_at=None).filter(~Exists(left)).delete()
     return total

@@ -6,6 +6,7 @@ from .delivery import State, Trigger, WebhookDelivery
 from .endpoint import WebhookEndpoint
 from .health import EndpointHealth, EndpointHour
 from .message import WebhookBody, WebhookMessage
+from .pump import Pump
 from .receiver import HookReceiver, ReceivedHook
 from .replay import WebhookReplay
 from .secret import WebhookSecret
@@ -14,6 +15,7 @@ __all__ = [
     "EndpointHealth",
     "EndpointHour",
     "HookReceiver",
+    "Pump",
     "PumpCount",
     "ReceivedHook",
     "State",

@@ -26,6 +26,7 @@ ROWS: dict[int, tuple[str, tuple[str, ...]]] = {
         (
             HERE + "test_brokers.py::test_drains_are_killed",
             ROOM + "test_pump.py::test_a_pump_killed_while_it_sends_loses_nothing",
+            ROOM + "test_signs_of_life.py::test_a_killed_process_is_missed_within_seconds",
         ),
     ),
     5: (
