@@ -98,6 +98,10 @@ def test_a_signing_secret_is_shown_once(himal, owner):
     assert secret not in text(
         owner.post(address(himal, "widgets/secret/"), {"once": once, "overlap": "0"}, follow=True)
     )
+    again = owner.post(address(himal, "widgets/secret/"), {"once": once})
+    assert again.status_code == 302, "the same click again is no mistake, though the form asks for more by now"
+    unlike = owner.post(address(himal, "widgets/secret/"), {"once": "another"})
+    assert unlike.status_code == 422, "another's first form must not end the secret that is there since"
     assert himal.app.signing_secrets.count() == 1
     assert owner.post(address(himal, "widgets/secret/"), {"overlap": "24"}).status_code == 201
     assert "is believed until" in text(owner.get(address(himal, "widgets/")))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -142,13 +143,16 @@ class NewSecret(AppPage):
         return self.page({"form": form, "secret": self.present()}, status=status)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = SecretForm(request.POST, has_one=self.present() is not None)
-        if not form.is_valid():
-            return self.shown(form, status=422)
-        overlap = timedelta(hours=int(form.cleaned_data.get("overlap") or 0))
         try:
-            with once.alone(request, form.cleaned_data["once"]):
+            with once.alone(request, request.POST.get("once", "")):
+                # which form it was depends on whether there is a secret, and of two that are sent at once the first makes one
+                form = SecretForm(request.POST, has_one=self.present() is not None)
+                if not form.is_valid():
+                    raise ValidationError(form.errors)
+                overlap = timedelta(hours=int(form.cleaned_data.get("overlap") or 0))
                 made, text = tokens.rotate(request.app, overlap, by=request.user, actor=actor_of(request))
+        except ValidationError:
+            return self.shown(form, status=422)
         except once.AlreadyUsed:
             messages.warning(
                 request, "That secret was made already, and is shown only once. If it is lost, make another."
