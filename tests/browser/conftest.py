@@ -98,7 +98,8 @@ class Visitor:
         return self.page.url.removeprefix(self.base)
 
     def sideways(self) -> int:
-        """By how many pixels the page is wider than the window."""
+        """By how many pixels the page is wider than the window, once it is there whole: it may be asked before its styles are."""
+        self.page.wait_for_load_state()
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
     def violations(self) -> list[str]:
