@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visitor
+from tests.faults.installation import take_migrated
 from tests.platform.test_up import PATIENCE, Installation
 from tests.screenshots import Backend
 
@@ -24,6 +25,7 @@ SLOW_MS = 1000 * PATIENCE
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory, chromium) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("days"))
+    take_migrated(installation.cluster.home, installation.environment)
     try:
         installation.start()
         yield installation

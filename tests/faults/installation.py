@@ -27,6 +27,23 @@ def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> 
         time.sleep(0.1)
 
 
+def take_migrated(place: Path, environment: dict[str, str]) -> None:
+    """Puts the files of a database at ``place`` in which every migration has run. They run once for all installations of a session,
+    beside whose folders the result is kept: most of a first start is spent on them. ``tests/platform/test_up.py`` starts from nothing.
+    """
+    kept = place.parent.parent / "migrated" / "postgres"
+    if not kept.exists():
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=environment | {"INCENTA_DATA_DIR": str(kept.parent), "INCENTA_DISPOSABLE_DATABASE": "false"},
+            check=True,
+        )
+        Cluster(kept).stop()
+    # as the user whose the files are, which is not root
+    subprocess.run(["cp", "-a", str(kept), str(place)], check=True)
+
+
 class Receiver:
     """The merchant's webhook server: keeps every body by its message id, and answers 200 to most."""
 
@@ -81,7 +98,7 @@ class Installation(PatientClient):
 
     def start(self, patience: float = PATIENCE) -> None:
         if not (self.folder / "postgres").exists():
-            self.take_migrated()
+            take_migrated(self.folder / "postgres", self.environment)
         self.log = (self.folder / "up.log").open("w")
         self.supervisor = subprocess.Popen(
             [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
@@ -89,19 +106,6 @@ class Installation(PatientClient):
         until(lambda: self.key_printed() or self.supervisor.poll() is not None, "the installation is up", patience)
         assert self.supervisor.poll() is None, self.words()
         self.key = self.key_printed()
-
-    def take_migrated(self) -> None:
-        """The migrations run once for all installations of a session, beside whose folders the result is kept: most of a first start
-        is spent on them, and ``tests/platform/test_up.py`` starts from nothing."""
-        kept = self.folder.parent / "migrated" / "postgres"
-        if not kept.exists():
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-                cwd=ROOT, env=self.environment | {"INCENTA_DATA_DIR": str(kept.parent)}, check=True,
-            )  # fmt: skip
-            Cluster(kept).stop()
-        # as the user whose the files are, which is not root
-        subprocess.run(["cp", "-a", str(kept), str(self.folder / "postgres")], check=True)
 
     def words(self) -> str:
         return (self.folder / "up.log").read_text()
