@@ -63,7 +63,7 @@ def next_due(app: App) -> datetime | None:
 def at_deadline(app: App, case_id: str) -> bool:
     """Does what is due with one case; answers whether anything was. Repeating it is harmless."""
     try:
-        return deciding.attempt(lambda: _at_deadline(app, case_id))
+        return deciding.attempt(app, lambda: _at_deadline(app, case_id))
     except DomainError as refusal:
         if refusal.code not in ("case_closed", "case_changed"):
             raise

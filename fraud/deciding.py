@@ -1,7 +1,8 @@
 """Deciding a case: the verdict, its effects on rewards, conversions, people and points, the flags, and the notice, at once.
 
-Locks: the wallets of everybody concerned in one call, then the cases by id, then what the handlers lock. Who adds a flag waits at
-the case; who decides it waits at a wallet or at the case, and then finds it changed or closed.
+Locks: erasures are kept out, for a ruling names more people than have wallets; then the wallets of everybody concerned in one call,
+then the cases by id, then what the handlers lock. Who adds a flag waits at the case; who decides it waits at a wallet or at the case,
+and then finds it changed or closed.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -12,6 +13,7 @@ from typing import TypeVar
 from django.db import OperationalError, transaction
 
 from incenta import clock, events
+from incenta.accounts import people
 from incenta.accounts.models import App, User
 from incenta.errors import Conflict, InvalidInput, NotFound
 from incenta.ids import new_id
@@ -105,7 +107,7 @@ def decide(
             transaction.set_rollback(True)
         return outcome
 
-    return attempt(act)
+    return attempt(app, act)
 
 
 def resolve(
@@ -137,18 +139,20 @@ def resolve(
             return flag, None
         raise _resolved(flag)
 
-    return attempt(act)
+    return attempt(app, act)
 
 
-def attempt(act: Callable[[], T], *, meets: type[Exception] = LookAgain) -> T:
+def attempt(app: App, act: Callable[[], T], *, meets: type[Exception] = LookAgain) -> T:
     """``act`` in a transaction, or a savepoint of the caller's whose locks are given back where it has to look again: somebody
-    joined (``LookAgain``), PostgreSQL broke a circle of waits, or it ``meets`` what a second look explains.
+    joined (``LookAgain``), PostgreSQL broke a circle of waits, or it ``meets`` what a second look explains. Whom it names is not
+    erased meanwhile.
 
     Raises ``Conflict`` ``case_changed`` where it never comes to rest.
     """
     for _ in range(MOST_LOOKS):
         try:
             with transaction.atomic():
+                people.keep_erasures_out(app)
                 return act()
         except (LookAgain, meets):
             continue

@@ -140,7 +140,7 @@ def decide_many(
             transaction.set_rollback(True)
         return found
 
-    return deciding.attempt(act)
+    return deciding.attempt(app, act)
 
 
 def _each(app: App, chosen: list[str], known: set[str], ruling: Ruling, dry_run: bool) -> list[Result]:

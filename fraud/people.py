@@ -134,7 +134,8 @@ def _sentence(text: str, person: Person, *, is_his: bool) -> str:
     places = [rf"(?<=^The conversion of ){name}(?= )", rf"(?<= by ){name}(?='s code )"]
     if is_his:  # once in each
         places.insert(
-            0, rf"(?:(?<= of )|(?<= to )|(?<= for )|^(?={name} (?:is|earns|stays|falls|loses) )){name}(?=[ .:])"
+            0,
+            rf"(?:(?<= of )|(?<= to )|(?<= for )|(?<= from )|^(?={name} (?:is|earns|stays|falls|loses) )){name}(?=[ .:])",
         )
     for place in places:
         text = re.sub(place, lambda found: person.name, text, count=1)

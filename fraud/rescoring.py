@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, Min, OuterRef
 
 from incenta import clock
+from incenta.accounts import people
 from incenta.accounts.models import App
 from incenta.database import sql
 from incenta.encryption import decrypt
@@ -99,6 +100,7 @@ def run(app: App, *, most: int = MOST_AT_ONCE) -> int:
 def _next(app: App, stumbled: Collection[str], claimed: list[str]) -> bool:
     """Claims, works off and deletes what is due longest. Answers whether there was anything."""
     with transaction.atomic():
+        people.keep_erasures_out(app)  # what is kept of a look names those beside whom somebody was seen
         now = clock.now(app)
         due = Rescore.objects.filter(app=app, due_at__lte=now).select_for_update(skip_locked=True)
         first = due.exclude(subject_id__in=list(stumbled)).order_by("due_at", "id").first()

@@ -27,7 +27,7 @@ def undo(app: App, decision_id: str, *, actor: str, user: User | None = None) ->
             raise NotFound("decision_not_found", "Decision not found.")
         return _undo(app, decision, actor)
 
-    return deciding.attempt(act, meets=IntegrityError)  # a case of the same key was opened at the same moment
+    return deciding.attempt(app, act, meets=IntegrityError)  # a case of the same key was opened at the same moment
 
 
 def _undo(app: App, decision: Decision, actor: str) -> Outcome:

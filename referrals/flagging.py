@@ -4,6 +4,7 @@ from fraud import faces, raising, subjects
 from fraud.models import Flag, FlagType, Subject
 from fraud.raising import Suspicion
 from incenta import clock
+from incenta.accounts import people
 from incenta.accounts.models import App
 from incenta.database.sql import transaction_joined
 from incenta.errors import InvalidInput, NotFound
@@ -27,6 +28,7 @@ def flag(app: App, code: str, reason: str, *, actor: str = "") -> tuple[dict, bo
     if not 0 < len(reason) <= LONGEST_REASON:
         raise InvalidInput({"reason": [f"Must have 1 to {LONGEST_REASON} characters."]})
     with transaction_joined():
+        people.keep_erasures_out(app)
         referral = app.referrals.select_related("campaign").filter(code_key=codes.key_of(code)).first()
         if referral is None:
             raise NotFound("referral_not_found", "Referral code not found.")

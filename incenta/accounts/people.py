@@ -26,10 +26,13 @@ from incenta.errors import NotFound
 from .models import App, Tombstone
 
 FORMER_MEMBER = "former-member-"
+_NAMING = "SELECT pg_advisory_xact_lock{}(hashtext('people.naming'), hashtext(%(app_id)s))"
 BATCH = 500
 """Rows that an export or an erasure holds in memory at a time."""
 PERSONAL = frozenset(("metadata", "email", "username", "phone", "ip", "context", "referrerEmail", "referrerUsername"))
 """Keys of JSON whose values are of the person and of no sum."""
+USER = "USER"
+"""The type of a subject that is a person: its id, in ``{"type", "id"}`` and in ``[type, id]``, is his."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,7 @@ def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
     still owed can be settled. Raises ``NotFound`` ``user_not_found`` where nothing is held (any more).
     """
     with sql.transaction_joined():
+        sql.row(_NAMING.format(""), {"app_id": app.pk})
         person = Person(app, user_id, FORMER_MEMBER + codes.random_part(12).lower())
         for first in _firsts:
             first(person)
@@ -197,6 +201,15 @@ def erase(app: App, user_id: str, *, by: str = "") -> dict[str, Any]:
             defaults={"used_up": used_up, "records": records, "erased_by": by[:60], "erased_at": now},
         )
         return {"userId": person.name, "erasedAt": clock.iso(now), "records": records}
+
+
+def keep_erasures_out(app: App) -> None:
+    """Nobody of the app is erased until the caller's transaction ends. For who reads ids of people and writes them down somewhere
+    else, but locks no wallet of theirs, or they have none: an erasure between the two would not find what is not written yet.
+
+    Before every other lock, wallets among them: an erasure has this one first of all. Callers do not wait for each other.
+    """
+    sql.row(_NAMING.format("_shared"), {"app_id": app.pk})
 
 
 def tombstone_of(app: App, user_id: str) -> Tombstone | None:
@@ -267,13 +280,16 @@ def rename_beside(person: Person, rows: QuerySet, columns: Sequence[str], *, by:
 def renamed(value: Any, person: Person, key: str = "", *, is_his: bool = True) -> Any:
     """JSON with the person's id and codes replaced, where a value is one of them, and, where it ``is_his``, what is personal left out."""
     if isinstance(value, dict):
+        is_user = value.get("type") == USER
         return {
             name: (type(each)() if isinstance(each, dict | list) else None)
             if is_his and name in PERSONAL
-            else renamed(each, person, name, is_his=is_his)
+            else renamed(each, person, "user" if name == "id" and is_user else name, is_his=is_his)
             for name, each in value.items()
         }
     if isinstance(value, list):
+        if len(value) == 2 and value[0] == USER:
+            return [USER, renamed(value[1], person, "user", is_his=is_his)]
         return [renamed(each, person, key, is_his=is_his) for each in value]
     if isinstance(value, str):
         if value == person.user_id and _names_people(key):
@@ -285,7 +301,7 @@ def renamed(value: Any, person: Person, key: str = "", *, is_his: bool = True) -
 def _names_people(key: str) -> bool:
     """Whether a JSON key holds ids of people: an id may be the word ``5`` or ``USD``, which elsewhere means something else."""
     lowered = key.lower().replace("_", "")
-    return any(
+    return lowered in ("subject", "subjectid") or any(
         word in lowered
         for word in ("user", "refer", "member", "person", "people", "account", "upline", "companion", "newest")
     )
