@@ -1,30 +1,23 @@
 """What this room tells the audit log: changes of rules, lists, mutes and settings."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from fraud.models import FraudChange
-from incenta.dashboard.audit import Asked, History, Line, narrowed, numbers_of, read_with
+from incenta.dashboard.audit import History, Told, read_with
 
 
-def read(request: HttpRequest, asked: Asked, cursor: str, limit: int) -> tuple[list[Line], str | None]:
-    rows = FraudChange.objects.filter(app=request.app)
-    if last := numbers_of(cursor):
-        rows = rows.filter(version__lt=last[0])
-    found, goes_on = narrowed(rows, asked, "at", ("-version",), limit)
-    lines = [
-        Line(
-            each.at,
-            str(each.version),
-            each.actor,
-            f"Fraud {each.get_noun_display().lower()}: {each.kind.replace('_', ' ')}",
-            f"fraud.{each.noun.lower()}.{each.kind}",
-            each.subject_id,
-        )
-        for each in found[:limit]
-    ]
-    return lines, goes_on(len(lines))
+def rows(request: HttpRequest) -> QuerySet:
+    return FraudChange.objects.filter(app=request.app)
+
+
+def tell(request: HttpRequest, noun: str, kind: str, subject_id: str) -> Told:
+    label = FraudChange.Noun(noun).label
+    return Told(f"Fraud {label.lower()}: {kind.replace('_', ' ')}", f"fraud.{noun.lower()}.{kind}", subject_id)
 
 
 def register() -> None:
     """Names this history; once, when the room is ready."""
-    read_with("fraud", History("Fraud rules and lists", read, "fraud.read"))
+    facts = ("noun", "kind", "subject_id")
+    history = History("Fraud rules and lists", rows, facts, tell, "at", place="version", permission="fraud.read")
+    read_with("fraud", history)

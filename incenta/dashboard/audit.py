@@ -6,26 +6,30 @@ each where it stopped; nothing is counted and nothing is copied.
 
 import base64
 import binascii
+import heapq
 import json
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, F, Func, Q, QuerySet, TextField, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from incenta import clock
 from incenta.accounts.audit import TYPES
 from incenta.accounts.models import AuditEntry
-from incenta.events.models import Event
+from incenta.events.models import OrderedJSONField
 
 from .access import actors, may
 from .days import EARLIEST, LATEST, midnight
 from .exports import csv_response
-from .lists import said
+from .lists import beyond, said, within
 from .overview import page_of_subject
 from .pages import AppPage
 from .telling import in_short
@@ -36,17 +40,27 @@ REACH = 5_000
 MOST_EXPORTED = 100_000
 
 
+class Told(NamedTuple):
+    """What one deed was, in the words of its room."""
+
+    text: str
+    type: str
+    subject: str = ""
+    url: str = ""
+    note: str = ""
+
+
 class Line(NamedTuple):
-    """One deed. ``cursor`` is its place in its own history."""
+    """One deed on the list. ``cursor`` is its place in its own history."""
 
     at: datetime
     cursor: str
     actor: str
     text: str
     type: str
-    subject: str = ""
-    url: str = ""
-    note: str = ""
+    subject: str
+    url: str
+    note: str
 
 
 class Asked(NamedTuple):
@@ -56,12 +70,72 @@ class Asked(NamedTuple):
 
 
 class History(NamedTuple):
-    """``read(request, asked, cursor, limit)`` answers the lines after the cursor, newest first, and where to go on if it stopped
-    short of the end for having looked through ``REACH`` rows."""
+    """Rows that have an ``actor``, and how a deed is told of each. It reads nothing: all histories are read together."""
 
     label: str
-    read: Callable[[HttpRequest, Asked, str, int], tuple[list[Line], str | None]]
+    rows: Callable[[HttpRequest], QuerySet]
+    """All of ``request.app``, which an index serves in the order of ``place``."""
+    facts: tuple[str, ...]
+    """The fields that ``tell`` is given behind the request."""
+    tell: Callable[..., Told]
+    time: str
+    place: str = "pk"
+    """A whole number that grows with every deed."""
+    is_shared: bool = False
+    """Whether several rows may have the same place; their ids order them."""
+    sieve: Callable[[HttpRequest, QuerySet], QuerySet] | None = None
+    """Leaves out rows that are no deeds, or are not for this reader."""
     permission: str = "programme.read"
+
+    def older(self, rows: QuerySet, cursor: str) -> QuerySet:
+        """The rows behind a cursor; one that is none begins at the newest."""
+        place, _, id = cursor.partition("~")
+        if not (place.isdecimal() and len(place) < 19):
+            return rows
+        if self.is_shared:
+            return rows.filter(beyond(self.place, (int(place), id), is_upwards=False))
+        return rows.filter(**{f"{self.place}__lt": int(place)})
+
+    def as_far_as(self, rows: QuerySet, cursor: str) -> QuerySet:
+        """The rows before a cursor and the one that it names."""
+        place, _, id = cursor.partition("~")
+        if self.is_shared:
+            return rows.filter(within(self.place, (int(place), id), is_upwards=False))
+        return rows.filter(**{f"{self.place}__gte": int(place)})
+
+    def asked_for(self, request: HttpRequest, rows: QuerySet, asked: Asked) -> QuerySet:
+        if asked.actor:
+            rows = rows.filter(actor=asked.actor)
+        if asked.start:
+            rows = rows.filter(**{f"{self.time}__gte": asked.start})
+        if asked.end:
+            rows = rows.filter(**{f"{self.time}__lt": asked.end})
+        return self.sieve(request, rows) if self.sieve else rows
+
+    def part(self, name: str, rows: QuerySet, *columns: Combinable) -> QuerySet:
+        """The rows as a part of a statement of several histories: name, place, id where it counts, and these columns."""
+        order = ("-" + self.place, "-pk") if self.is_shared else ("-" + self.place,)
+        return rows.order_by(*order).values_list(
+            Cast(Value(name), TextField()),
+            Cast(F(self.place), BigIntegerField()),
+            Cast(F("pk") if self.is_shared else Value(""), TextField()),
+            *columns,
+        )
+
+
+def read_at_once(parts: list[QuerySet]) -> dict[str, list[tuple[str, tuple]]]:
+    """Several histories in one statement: ``{name: [(cursor, columns)]}``, each in its own order."""
+    if not parts:
+        return {}
+    found: dict[str, list[tuple]] = {}
+    for name, place, id, *columns in parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]:
+        found.setdefault(name, []).append((place, id, columns))
+    for rows in found.values():
+        rows.sort(key=lambda row: row[:2], reverse=True)  # a union promises no order
+    return {
+        name: [(f"{place}~{id}" if id else str(place), columns) for place, id, columns in rows]
+        for name, rows in found.items()
+    }
 
 
 _histories: dict[str, History] = {}
@@ -72,55 +146,16 @@ def read_with(name: str, history: History) -> None:
     _histories[name] = history
 
 
-def narrowed(
-    rows: QuerySet, asked: Asked, time_field: str, order: tuple[str, ...], limit: int, *, is_sieved: bool = False
-) -> tuple[QuerySet, Callable[[int], str | None]]:
-    """The rows that are asked for, and what tells where to go on when fewer than ``limit`` were found.
-
-    Where something is asked for, or ``is_sieved`` by what is filtered afterwards, only the next ``REACH`` rows are looked through.
-    """
-    if not (is_sieved or any(asked)):
-        return rows.order_by(*order), lambda count: None
-    fields = [name.lstrip("-") for name in order]
-    last = rows.order_by(*order).values_list(*fields)[REACH - 1 : REACH].first()
-    found = rows.order_by(*order)
-    if last is not None:
-        # the first column alone bounds it in the index; what shares the last one's place is looked at with it
-        found = found.filter(**{f"{fields[0]}__gte": last[0]})
-    if asked.actor:
-        found = found.filter(actor=asked.actor)
-    if asked.start:
-        found = found.filter(**{f"{time_field}__gte": asked.start})
-    if asked.end:
-        found = found.filter(**{f"{time_field}__lt": asked.end})
-
-    def goes_on(count: int) -> str | None:
-        return "~".join(map(str, last)) if last and count < limit else None
-
-    return found, goes_on
-
-
-def numbers_of(cursor: str) -> list[int]:
-    """A cursor of whole numbers; one that is none begins anew."""
-    parts = cursor.split("~")
-    return [int(part) for part in parts] if all(part.isdecimal() and len(part) < 19 for part in parts) else []
-
-
 # --- histories of the house itself ------------------------------------------------------------------------------------
-def _desk(request: HttpRequest, asked: Asked, cursor: str, limit: int) -> tuple[list[Line], str | None]:
-    rows = AuditEntry.objects.filter(Q(app=request.app) | Q(app=None, merchant=request.app.merchant_id))
-    if last := numbers_of(cursor):
-        rows = rows.filter(pk__lt=last[0])
-    found, goes_on = narrowed(rows, asked, "at", ("-pk",), limit)
-    lines = [
-        Line(entry.at, str(entry.pk), entry.actor, TYPES.get(entry.type, entry.type), entry.type, entry.subject_id,
-             note=_told(entry.data))
-        for entry in found[:limit]
-    ]  # fmt: skip
-    return lines, goes_on(len(lines))
+def _desk(request: HttpRequest) -> QuerySet:
+    return AuditEntry.objects.filter(Q(app=request.app) | Q(app=None, merchant=request.app.merchant_id))
 
 
-def _told(data: dict) -> str:
+def _tell_entry(request: HttpRequest, type: str, subject_id: str, data: dict) -> Told:
+    return Told(TYPES.get(type, type), type, subject_id, note=_note(data))
+
+
+def _note(data: dict) -> str:
     if changed := data.get("changed"):
         return "; ".join(f"{name}: {_short(was)} → {_short(now)}" for name, (was, now) in changed.items())
     return ", ".join(f"{name} {_short(value)}" for name, value in data.items() if not isinstance(value, dict))
@@ -133,36 +168,34 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _events(request: HttpRequest, asked: Asked, cursor: str, limit: int) -> tuple[list[Line], str | None]:
-    rows = request.app.events.all()
-    position, _, event_id = cursor.partition("~")
-    if position.isdecimal() and len(position) < 19:
-        rows = rows.filter(position__lte=int(position)).filter(
-            Q(position__lt=int(position)) | Q(position=int(position), pk__lt=event_id)
-        )
-    found, goes_on = narrowed(rows, asked, "recorded_at", ("-position", "-id"), limit, is_sieved=True)
-    found = found.filter(Q(actor__startswith="user:") | Q(actor__startswith="key_"))
-    if not may(request, "fraud.read"):
-        found = found.exclude(type__startswith="FRAUD_")
-    lines = [_of_event(request, event) for event in found[:limit]]
-    return lines, goes_on(len(lines))
+def _by_people_and_keys(request: HttpRequest, events: QuerySet) -> QuerySet:
+    events = events.filter(Q(actor__startswith="user:") | Q(actor__startswith="key_"))
+    return events if may(request, "fraud.read") else events.exclude(type__startswith="FRAUD_")
 
 
-def _of_event(request: HttpRequest, event: Event) -> Line:
-    page = page_of_subject(event.subject_type)
-    return Line(
-        event.recorded_at,
-        f"{event.position}~{event.pk}",
-        event.actor,
-        in_short(event.type),
-        event.type,
-        event.subject_id,
-        reverse(f"dashboard:{page}", args=[request.app.pk, event.subject_id]) if page else "",
-    )
+def _tell_event(request: HttpRequest, type: str, subject_type: str, subject_id: str) -> Told:
+    page = page_of_subject(subject_type)
+    url = reverse(f"dashboard:{page}", args=[request.app.pk, subject_id]) if page else ""
+    return Told(in_short(type), type, subject_id, url)
 
 
-read_with("desk", History("Settings, keys and team", _desk))
-read_with("events", History("Events by people and keys", _events))
+read_with(
+    "desk",
+    History("Settings, keys and team", _desk, ("type", "subject_id", "data"), _tell_entry, "at"),
+)
+read_with(
+    "events",
+    History(
+        "Events by people and keys",
+        lambda request: request.app.events.all(),
+        ("type", "subject_type", "subject_id"),
+        _tell_event,
+        "recorded_at",
+        place="position",
+        is_shared=True,
+        sieve=_by_people_and_keys,
+    ),
+)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -196,26 +229,46 @@ END = "."
 def gathered(
     request: HttpRequest, asked: Asked, names: list[str], cursors: dict[str, str], limit: int
 ) -> tuple[list[Line], dict[str, str] | None]:
-    """The newest lines of all these histories after their cursors, and where each goes on; ``None`` at the end of all. At most two
-    statements a history."""
-    read = {
-        name: ([], None)
-        if cursors.get(name) == END
-        else _histories[name].read(request, asked, cursors.get(name, ""), limit + 1)
-        for name in names
-    }
-    merged = sorted(
-        ((line, name) for name, (lines, _) in read.items() for line in lines), key=lambda each: each[0].at, reverse=True
+    """The newest lines of all these histories after their cursors, and where each goes on; ``None`` at the end of all. Two
+    statements, whatever number of histories.
+
+    Where something is asked for or sieved, only the next ``REACH`` rows of a history are looked through; it goes on behind the last
+    of them if too few were found.
+    """
+    histories = {name: _histories[name] for name in names if cursors.get(name) != END}
+    rows = {name: one.older(one.rows(request), cursors.get(name, "")) for name, one in histories.items()}
+    last_looked_at = read_at_once(
+        [
+            one.part(name, rows[name])[REACH - 1 : REACH]
+            for name, one in histories.items()
+            if any(asked) or one.sieve is not None
+        ]
     )
-    taken = merged[:limit]
+    looked_to = {name: cursor for name, [(cursor, _)] in last_looked_at.items()}
+    parts = []
+    for name, one in histories.items():
+        near = one.as_far_as(rows[name], looked_to[name]) if name in looked_to else rows[name]
+        facts = Func(*one.facts, function="json_build_array", output_field=OrderedJSONField())
+        parts.append(one.part(name, one.asked_for(request, near, asked), F(one.time), F("actor"), facts)[: limit + 1])
+    found = read_at_once(parts)
+    lines = {
+        name: [
+            Line(at, cursor, actor, *histories[name].tell(request, *facts)) for cursor, (at, actor, facts) in of_history
+        ]
+        for name, of_history in found.items()
+    }
+    # each stays in its own order, by which it goes on, also where a clock or a slow transaction has its times cross
+    merged = heapq.merge(
+        *([(line, name) for line in lines.get(name, ())] for name in names), key=lambda each: each[0].at, reverse=True
+    )
+    taken = list(islice(merged, limit))
     after: dict[str, str] = {}
     for name in names:
-        lines, goes_on = read[name]
         mine = [line for line, whose in taken if whose == name]
-        if len(mine) < len(lines):
+        if len(mine) < len(lines.get(name, ())):
             after[name] = mine[-1].cursor if mine else cursors.get(name, "")
         else:
-            after[name] = goes_on or END
+            after[name] = looked_to.get(name, END)
     is_end = all(cursor == END for cursor in after.values())
     return [line for line, _ in taken], None if is_end else after
 
@@ -247,13 +300,15 @@ class Audit(AppPage):
         if is_understood:
             cursors = unpacked(request.GET.get("cursor", ""))
             lines, after = gathered(request, asked, names, cursors, PER_PAGE)
-        names_of = actors(request, {line.actor for line in lines})
+        people = self.people()
+        names_of = dict(people)
+        names_of |= actors(request, {line.actor for line in lines} - names_of.keys())
         context = {
             "form": form,
             "is_understood": is_understood,
             "is_filtered": any(request.GET.get(name) for name in form.fields),
             "histories": [(name, one.label) for name, one in mine.items()],
-            "people": self.people(),
+            "people": people,
             "records": [(line, names_of.get(line.actor, line.actor or "Incenta")) for line in lines],
             "older": self.older(after) if after else "",
             "is_deep": bool(request.GET.get("cursor")),

@@ -37,9 +37,8 @@ EMPTY = re.compile(r'<div class="empty i-empty">.*?</div>', re.DOTALL)
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/_=-]{20,}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
 UTC_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-MOST = {"incentives/users/one/": 24, "audit/": 15}
-"""Two that are more than a list: a user's ledger explains every cause on it and proves its sum, the log of deeds is read from five
-histories. Neither grows with its rows."""
+MOST = {"incentives/users/one/": 24}
+"""One that is more than a list: a user's ledger explains every cause on it and proves its sum. It does not grow with its rows."""
 NO_LIST_PAGE = {
     "log/": "range=year",
     "incentives/leaderboard/": "period=hourly",
