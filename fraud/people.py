@@ -13,7 +13,20 @@ from incenta.accounts.models import App
 from incenta.accounts.people import Holding, Person, batched, rename_beside, rename_in, renamed
 
 from . import attachments
-from .models import Attachment, Case, CaseEvent, Decision, Flag, Link, ListEntry, Mute, PersonHold, Score, Sighting
+from .models import (
+    Attachment,
+    Case,
+    CaseEvent,
+    Decision,
+    Flag,
+    FraudChange,
+    Link,
+    ListEntry,
+    Mute,
+    PersonHold,
+    Score,
+    Sighting,
+)
 
 MOST_BESIDE = 1_000
 """Of the users of one key so many are looked at, the newest: who shares an address with more is one of a crowd, and named no more."""
@@ -84,6 +97,11 @@ def _rename_in_cases(person: Person) -> None:
     for model in (Flag, Score):
         model.objects.filter(**ours, subject_id=person.user_id).update(subject_id=person.name)
     ListEntry.objects.filter(**ours, kind=ListEntry.Kind.USER, value=person.user_id).update(value=person.name)
+    for change in FraudChange.objects.filter(
+        **ours, noun=FraudChange.Noun.LIST, data__kind=ListEntry.Kind.USER, data__value=person.user_id
+    ):
+        change.data["value"] = person.name
+        change.save(update_fields=["data"])
     cases = Case.objects.filter(**ours, pk__in=Flag.objects.filter(**ours, user_id=person.name).values("case_id"))
     cases.filter(key=f"user:{person.user_id}").update(key=f"user:{person.name}")
     for event in CaseEvent.objects.filter(**ours, case__in=cases):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError
 
+from incenta.accounts import people
 from incenta.database import sql
 from incenta.money import COIN, TOKEN, XP
 
@@ -35,12 +36,15 @@ WHERE app_id = %(app)s AND user_id = ANY(%(users)s)
 ORDER BY id FOR UPDATE"""
 
 # Tells which of the new owners was here before and was erased: who comes back is no newcomer (see ledger.welcome_with).
-CREATE = """
-WITH made AS (
+CREATE = f"""
+WITH arrived AS MATERIALIZED (
+  {people.ARRIVES}),
+made AS (
 INSERT INTO incentives_wallet (id, app_id, user_id, seq, xp, coins, tokens, xp_held, coins_held, tokens_held,
     xp_dated, coins_dated, tokens_dated, money, may_owe, created_at)
-SELECT id, %(app)s::text, user_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', false, %(now)s::timestamptz
+SELECT id, %(app)s::text, user_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{{}}', false, %(now)s::timestamptz
 FROM unnest(%(ids)s::text[], %(users)s::text[]) AS new (id, user_id)
+WHERE (SELECT count(*) FROM arrived) > 0
 ORDER BY user_id COLLATE "C"
 ON CONFLICT (app_id, user_id) DO NOTHING RETURNING user_id)
 SELECT made.user_id, t.used_up FROM made JOIN unnest(%(users)s::text[], %(stones)s::bytea[]) AS asked (user_id, stone) USING (user_id)

@@ -20,6 +20,7 @@ from incentives.ledger.models import Wallet
 from tests.cast import Caller, at_once
 from tests.fraud.test_person_holds import suspect
 from tests.incentives.game import action, did
+from tests.marketplace.stalls import books_are_right
 from tests.platform.test_people import rows_naming
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +30,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 READING_SCORES = "LOCK TABLE fraud_score IN ACCESS EXCLUSIVE MODE"
 """A ruling has read the flags by then, and has written nothing."""
 LOCKING_CASES = "SELECT FROM fraud_case FOR UPDATE"
+WRITING_EVENTS = "LOCK TABLE events_event IN SHARE MODE"
 LOCKING_CODES = "SELECT FROM referrals_referral FOR UPDATE"
 DELETING_THE_TASK = "LOCK TABLE fraud_rescore IN SHARE MODE"
 """The last that a look at somebody does."""
@@ -142,6 +144,29 @@ def test_a_look_beside_whom_somebody_was_seen(himal, is_erased_first):
     Score.objects.all().delete()
     assert both(DELETING_THE_TASK, is_erased_first, himal, lambda: rescoring.run(himal.app)) == 1
     assert Score.objects.filter(subject_id=made["conversionId"]).exists()
+
+
+@erased_first
+def test_the_first_conversion_of_somebody(himal, is_erased_first):
+    """It reads his id from the code, and makes his wallet: he is not to come back by what others do."""
+    code = himal.code(himal.campaign(), ASHA)
+
+    def convert() -> object:
+        answer = himal.convert(code, "bikram")
+        assert answer.status == (404 if is_erased_first else 201), answer
+        return None
+
+    both(WRITING_EVENTS, is_erased_first, himal, convert)
+    books_are_right(himal.app)
+
+
+def test_the_story_of_a_list_names_him_no_more(himal):
+    himal.code(himal.campaign(), ASHA)
+    entry = himal.post("/fraud/lists", {"side": "DENY", "kind": "USER", "value": ASHA})["id"]
+    assert himal.delete(f"/fraud/lists/{entry}").status == 204
+    name = himal.delete("/users/asha%20the%20first")["userId"]
+    assert rows_naming(himal.app, ASHA) == []
+    assert set(himal.app.fraud_changes.values_list("data__value", flat=True)) == {name}
 
 
 @pytest.mark.parametrize("verdict", ["APPROVE", "REJECT"])
