@@ -25,19 +25,18 @@ CROSS JOIN LATERAL (
 ORDER BY l.expires_at, l.asset
 """
 
-_BALANCES_AT = """
-SELECT DISTINCT ON (asset) asset, available_after, held_after FROM incentives_transfer
-WHERE wallet_id = %(wallet_id)s AND recorded_at <= %(as_of)s ORDER BY asset, seq DESC
-"""
-# a lot as it was: opened by then, less what had been taken from it by then
-_EXPIRING_AT = """
-SELECT l.asset, l.expires_at, sum(l.amount - coalesce(u.used, 0))::bigint AS amount
-FROM incentives_lot l JOIN incentives_transfer t ON t.id = l.transfer_id
-LEFT JOIN LATERAL (SELECT sum(u.amount) AS used FROM incentives_lotuse u JOIN incentives_transfer m ON m.id = u.transfer_id
-  WHERE u.lot_id = l.id AND m.recorded_at <= %(as_of)s) u ON true
-WHERE l.wallet_id = %(wallet_id)s AND t.recorded_at <= %(as_of)s
-GROUP BY l.asset, l.expires_at HAVING sum(l.amount - coalesce(u.used, 0)) > 0
-ORDER BY l.expires_at, l.asset LIMIT %(most)s
+# what the last entries by then say of each asset, and the lots as they were: opened by then, less what had been taken from them by then
+_AS_OF = """
+(SELECT DISTINCT ON (asset) false AS is_lot, asset, NULL::timestamptz AS expires_at, available_after, held_after
+ FROM incentives_transfer WHERE wallet_id = %(wallet_id)s AND recorded_at <= %(as_of)s ORDER BY asset, seq DESC)
+UNION ALL
+(SELECT true, l.asset, l.expires_at, sum(l.amount - coalesce(u.used, 0))::bigint, 0
+ FROM incentives_lot l JOIN incentives_transfer t ON t.id = l.transfer_id
+ LEFT JOIN LATERAL (SELECT sum(u.amount) AS used FROM incentives_lotuse u JOIN incentives_transfer m ON m.id = u.transfer_id
+   WHERE u.lot_id = l.id AND m.recorded_at <= %(as_of)s) u ON true
+ WHERE l.wallet_id = %(wallet_id)s AND t.recorded_at <= %(as_of)s
+ GROUP BY l.asset, l.expires_at HAVING sum(l.amount - coalesce(u.used, 0)) > 0
+ ORDER BY l.expires_at, l.asset LIMIT %(most)s)
 """
 
 
@@ -45,18 +44,23 @@ def amount_of(minor: int, asset: str) -> int | float:
     return minor if asset in NAMES else money.to_number(minor, asset)
 
 
-def balance(app: App, user_id: str, *, as_of: datetime | None = None) -> dict:
-    """One user's balance; zeros for a user who is not known. ``as_of``: as the ledger stood then, by when it was recorded."""
-    wallet = app.wallets.filter(user_id=user_id).first()
+def balance(app: App, user_id: str, *, as_of: datetime | None = None, wallet: Wallet | None = None) -> dict:
+    """One user's balance; zeros for a user who is not known. ``as_of``: as the ledger stood then, by when it was recorded.
+
+    ``wallet`` is the user's, where the caller has read it.
+    """
+    wallet = wallet or app.wallets.filter(user_id=user_id).first()
     if wallet is None:
         wallet = Wallet(app=app, user_id=user_id)
     if as_of is None:
         return faces(app, [wallet], expiries=EXPIRIES_SHOWN)[0]
     asked = {"wallet_id": wallet.pk, "as_of": as_of, "most": EXPIRIES_SHOWN}
-    then = {asset: (available, held) for asset, available, held in sql.rows(_BALANCES_AT, asked)}
+    found = sql.rows(_AS_OF, asked)
+    then = {asset: (available, held) for is_lot, asset, _, available, held in found if not is_lot}
+    expiring = sorted((at, asset, amount) for is_lot, asset, at, amount, _ in found if is_lot)
     book = rulebook.current(app)
     return {"userId": user_id, "asOf": clock.iso(as_of)} | _points(then) | _level(book, then.get(XP, (0, 0))[0]) | {
-        "expiring": [_expiry(*row) for row in sql.rows(_EXPIRING_AT, asked)]
+        "expiring": [_expiry(asset, at, amount) for at, asset, amount in expiring]
     }  # fmt: skip
 
 

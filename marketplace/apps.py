@@ -14,10 +14,10 @@ class MarketplaceConfig(AppConfig):
 
         from . import expiring, people, settlement
         from .dashboard import overview, own_ids, person, search
-        from .redemptions import explain
+        from .redemptions import EXPLAINER
         from .review_shelf import Market
 
-        explain_with("rdm", explain)
+        explain_with("rdm", EXPLAINER)
         shelve(Market())
         ledger.verify_with(settlement.verify)
         people.tell()

@@ -12,6 +12,7 @@ from incenta.database import sql
 from incenta.errors import Conflict, Forbidden, NotFound
 from incenta.ids import new_id
 from incentives import ledger
+from incentives.explaining import Explainer
 from incentives.redeeming import on_hold
 from incentives.redemption_risk import HOLD_REASONS
 
@@ -387,14 +388,16 @@ def face(redemption: Redemption, app: App) -> dict:
     return shown | own if redemption.app_id == app.pk else shown
 
 
-def explain(app: App, ids: list[str]) -> dict[str, dict]:
+def explain(ids: list[str], found: list[list]) -> dict[str, dict]:
     """What entries say of redemptions in the marketplace, which they have as their cause."""
-    found = issued(app).filter(pk__in=ids)
     return {
-        each.pk: {
-            "text": f"Redeemed: {each.listing.title} at {each.listing.business.name}",
-            "listingId": each.listing_id,
-            "listingTitle": each.listing.title,
-        }
-        for each in found
+        id: {"text": f"Redeemed: {title} at {business}", "listingId": listing_id, "listingTitle": title}
+        for id, listing_id, title, business in found
     }
+
+
+EXPLAINER = Explainer(
+    lambda app, ids: app.marketplace_redemptions.filter(pk__in=ids),
+    ("id", "listing_id", "listing__title", "listing__business__name"),
+    explain,
+)

@@ -1,15 +1,11 @@
 """What a user's ledger tells of the entries that this room is behind."""
 
-from incenta.accounts.models import App
-from incentives.explaining import explain_with
+from incentives.explaining import Explainer, explain_with
 
 from .models import Conversion, Reward
 
 
-def rewards(app: App, ids: list[str]) -> dict[str, dict]:
-    found = Reward.objects.filter(app=app, pk__in=ids).values_list(
-        "pk", "side", "referral__code", "campaign_id", "campaign__name", "conversion_id"
-    )
+def rewards(ids: list[str], found: list[list]) -> dict[str, dict]:
     return {
         id: {
             "text": f"{'Reward' if side == 'REFERRER' else 'Welcome reward'} of {name}, code {code}",
@@ -21,8 +17,7 @@ def rewards(app: App, ids: list[str]) -> dict[str, dict]:
     }
 
 
-def conversions(app: App, ids: list[str]) -> dict[str, dict]:
-    found = Conversion.objects.filter(app=app, pk__in=ids).values_list("pk", "referee_id", "referral__code")
+def conversions(ids: list[str], found: list[list]) -> dict[str, dict]:
     return {
         id: {"text": f"Purchase of {referee}, code {code}", "refereeId": referee, "referralCode": code}
         for id, referee, code in found
@@ -31,5 +26,19 @@ def conversions(app: App, ids: list[str]) -> dict[str, dict]:
 
 def tell_the_ledger() -> None:
     """Names this room as the one that can tell; once, when it is ready."""
-    explain_with("rew", rewards)
-    explain_with("conv", conversions)
+    explain_with(
+        "rew",
+        Explainer(
+            lambda app, ids: Reward.objects.filter(app=app, pk__in=ids),
+            ("id", "side", "referral__code", "campaign_id", "campaign__name", "conversion_id"),
+            rewards,
+        ),
+    )
+    explain_with(
+        "conv",
+        Explainer(
+            lambda app, ids: Conversion.objects.filter(app=app, pk__in=ids),
+            ("id", "referee_id", "referral__code"),
+            conversions,
+        ),
+    )

@@ -131,7 +131,8 @@ class DeepListPage(ListPage):
 
     def paged(self, found: QuerySet) -> DeepPage:
         after, before = self.request.GET.get("after"), self.request.GET.get("before")
-        at = self.rows().filter(pk=after or before).values_list(self.order_field, flat=True).first()
+        point = after or before
+        at = self.rows().filter(pk=point).values_list(self.order_field, flat=True).first() if point else None
         field = self.order_field
         if at is not None and after:
             found = found.filter(beyond(field, (at, after), is_upwards=False))
@@ -144,6 +145,37 @@ class DeepListPage(ListPage):
             return DeepPage(records, records[-1].pk if records else None, records[0].pk if has_more else None)
         is_first = at is None or not records
         return DeepPage(records, records[-1].pk if has_more else None, None if is_first else records[0].pk)
+
+
+class KeyedListPage(DeepListPage):
+    """A deep list in the order of a field that no two rows share: ``after`` and ``before`` are its values, and no place is looked up."""
+
+    is_rising = False
+
+    def key(self, told: str) -> object | None:
+        """The value that ``after`` or ``before`` says; ``None`` begins at the first row."""
+        return told or None
+
+    def ordering(self) -> tuple[str, tuple[str, ...]]:
+        return "", (self.order_field if self.is_rising else f"-{self.order_field}",)
+
+    def paged(self, found: QuerySet) -> DeepPage:
+        after, before = (self.key(self.request.GET.get(name, "")) for name in ("after", "before"))
+        is_back = before is not None and after is None
+        point, is_upwards = before if is_back else after, self.is_rising != is_back
+        if point is not None:
+            found = found.filter(**{f"{self.order_field}__{'gt' if is_upwards else 'lt'}": point})
+        found = found.order_by(self.order_field if is_upwards else f"-{self.order_field}")
+        records = list(found[: self.per_page + 1])
+        has_more, records = len(records) > self.per_page, records[: self.per_page]
+        if is_back:
+            records.reverse()
+        first, last = (getattr(records[end], self.order_field) if records else None for end in (0, -1))
+        return DeepPage(
+            records,
+            last if is_back or has_more else None,
+            first if point is not None and (has_more or not is_back) else None,
+        )
 
 
 def beyond(field: str, point: tuple, is_upwards: bool) -> Q:

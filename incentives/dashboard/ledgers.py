@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import RadioSelect
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -17,14 +17,14 @@ from django.utils.http import urlencode
 from incenta import clock
 from incenta.dashboard.access import actor_of, may
 from incenta.dashboard.api_form import ApiForm, Count
-from incenta.dashboard.lists import DeepListPage, DeepPage
+from incenta.dashboard.lists import DeepPage, KeyedListPage
 from incenta.dashboard.pages import Action as Button
 from incenta.dashboard.pages import forbidden
 from incenta.errors import DomainError, InvalidInput, NotFound
 from incentives import adjusting, balances, explaining, user_settings
 from incentives.api.adjustments import AdjustmentInput
 from incentives.balances import NAMES
-from incentives.models import Transfer, Wallet
+from incentives.models import Action, Activity, Standing, Transfer, Wallet
 
 from .words import cause, changed, lot, rule
 
@@ -44,8 +44,11 @@ class WalletFilter(django_filters.FilterSet):
         return rows.filter(user_id__gte=value, user_id__lt=value + LAST)
 
 
-class Ledgers(DeepListPage):
+class Ledgers(KeyedListPage):
     """Everybody, in the order of their ids; what is searched for is how an id begins."""
+
+    order_field = "user_id"
+    is_rising = True
 
     section = "ledgers"
     template_name = "incentives/ledgers.html"
@@ -65,22 +68,6 @@ class Ledgers(DeepListPage):
 
     def rows(self) -> QuerySet:
         return self.request.app.wallets.all()
-
-    def ordering(self) -> tuple[str, tuple[str, ...]]:
-        return "", ("user_id",)
-
-    def paged(self, found: QuerySet) -> DeepPage:
-        """``after`` and ``before`` are ids of users."""
-        after, before = self.request.GET.get("after"), self.request.GET.get("before")
-        if before and not after:
-            records = list(found.filter(user_id__lt=before).order_by("-user_id")[: self.per_page + 1])
-            has_more, records = len(records) > self.per_page, records[: self.per_page][::-1]
-            return DeepPage(records, records[-1].user_id if records else None, records[0].user_id if has_more else None)
-        records = list((found.filter(user_id__gt=after) if after else found)[: self.per_page + 1])
-        has_more, records = len(records) > self.per_page, records[: self.per_page]
-        return DeepPage(
-            records, records[-1].user_id if has_more else None, records[0].user_id if after and records else None
-        )
 
     def decorate(self, records: list) -> list:
         for wallet, face in zip(records, balances.faces(self.request.app, records), strict=True):
@@ -126,7 +113,16 @@ class AdjustForm(ApiForm):
         return told
 
 
-class Ledger(DeepListPage):
+ACTION_NAME = Subquery(
+    Action.objects.filter(
+        app=OuterRef("app"),
+        key__in=Activity.objects.filter(app=OuterRef("app"), pk=OuterRef(OuterRef("cause"))).values("action_key"),
+    ).values("name")[:1]
+)
+"""What an entry's action is called today, where an event is its cause."""
+
+
+class Ledger(KeyedListPage):
     """``?id=`` names the user, for an id may hold what an address would not keep. POST adjusts."""
 
     section = "ledgers"
@@ -152,7 +148,6 @@ class Ledger(DeepListPage):
         ("expiresAtUtc", lambda one: one.expires_at),
     ]
     form = None
-    action_names = None
 
     @property
     def user_id(self) -> str:
@@ -183,20 +178,28 @@ class Ledger(DeepListPage):
         response.status_code = 422
         return response
 
+    def key(self, told: str) -> int | None:
+        return int(told) if told.isdecimal() and len(told) < 19 else None
+
     def rows(self) -> QuerySet:
-        return explaining.entries(self.request.app, self.user_id)
+        return explaining.entries(self.request.app, self.user_id).annotate(action_name=ACTION_NAME)
+
+    def paged(self, found: QuerySet) -> DeepPage:
+        return super().paged(found.select_related("wallet"))
 
     def decorate(self, records: list) -> list:
-        app = self.request.app
-        if records and self.action_names is None:
-            self.action_names = dict(app.actions.values_list("key", "name"))
-        for entry, face in zip(records, explaining.faces(app, records), strict=True):
+        for entry, face in zip(records, explaining.faces(self.request.app, records), strict=True):
             entry.face = face
-            entry.cause_told = cause(face, self.action_names)
+            entry.cause_told = cause(face, {face["cause"].get("actionKey"): entry.action_name})
             entry.rule_told = rule(face)
             entry.changed = changed(entry.kind, entry.amount, entry.asset)
             entry.lot_told = lot(face)
         return records
+
+    def standing(self) -> dict:
+        """What holds for the user now, whatever past moment is asked about."""
+        found = self.request.app.standings.filter(user_id=self.user_id).first() or Standing()
+        return {"visible": found.visible, "onHold": found.on_hold}
 
     def as_of(self) -> datetime | None:
         """The past moment that is asked about."""
@@ -215,7 +218,8 @@ class Ledger(DeepListPage):
         }
         if self.request.htmx and not self.request.htmx.history_restore_request:
             return context  # the fragment is the entries alone
-        balance = balances.balance(app, self.user_id, as_of=as_of)
+        wallet = page.object_list[0].wallet if page.object_list else None
+        balance = balances.balance(app, self.user_id, as_of=as_of, wallet=wallet)
         for expiry in balance["expiring"]:
             expiry["moment"] = parse_datetime(expiry["at"])
         check = explaining.check(app, self.user_id, as_of=as_of)
@@ -228,7 +232,7 @@ class Ledger(DeepListPage):
             "check": check,
             "sums": [each for each in sums if each[1] or each[2] or each[0] in ("XP", "coins")],
             "form": self.form or AdjustForm(user_id=self.user_id),
-            "standing": user_settings.of(app, self.user_id) if as_of else balance,
+            "standing": self.standing() if as_of else balance,
             "now": clock.now(app),
         }
 

@@ -1,5 +1,7 @@
 """Points and what they come from, in the words of a person who explains a balance."""
 
+from collections.abc import Mapping
+
 from django.utils.dateparse import parse_datetime
 
 from incenta import money
@@ -42,13 +44,13 @@ def changed(kind: str, amount: int, asset: str) -> str:
     return f"{told} held" if rule.held > 0 else f"{told} no longer held"
 
 
-def cause(face: dict, action_names: dict[str, str]) -> str:
+def cause(face: dict, action_names: Mapping[str | None, str | None]) -> str:
     """Why an entry is there. ``face`` is the API's; an action is called by its name where it has one."""
     told = face["cause"]
     key = told.get("actionKey")
     text = told["text"]
-    if key and key in action_names:
-        text = text.replace(key, action_names[key], 1)
+    if name := key and action_names.get(key):
+        text = text.replace(key, name, 1)
     if face["kind"] == "REVERSE" and told["type"] not in ("adjustment", "reversal"):
         text = f"Taken back: {text}"
     return text[:1].upper() + text[1:]

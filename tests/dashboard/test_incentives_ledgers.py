@@ -1,16 +1,16 @@
 """A user's ledger in the dashboard: it explains every coin, adds up, and adjusts only by entries."""
 
 import csv
+import html
 import io
 import re
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from incenta.accounts.models import Role
+from incentives.dashboard.ledgers import Ledger
 from incentives.models import Transfer
-from tests.dashboard.conftest import body, sign_in
+from tests.dashboard.conftest import body, sign_in, statements
 
 pytestmark = pytest.mark.django_db
 
@@ -178,13 +178,34 @@ def test_the_lists_cost_the_same_with_many(himal, owner, url):
         for number in range(target):
             himal.post("/incentives/events", {"userId": f"user {number}", "actionKey": "lesson"})
             himal.post("/incentives/events", {"userId": "asha", "actionKey": "lesson"})
-        costs = []
-        for path in ("incentives/users/", f"{ONE}?id=asha"):
-            owner.get(url(path))
-            with CaptureQueriesContext(connection) as captured:
-                assert owner.get(url(path)).status_code == 200
-            costs.append(len(captured))
-        counts.append(costs)
-    assert counts[0] == counts[1]
-    assert counts[0][0] <= 12
-    assert counts[0][1] <= 24
+        newest = Transfer.objects.filter(wallet__user_id="asha").latest("seq").seq
+        queries = ("", "&asset=COIN", f"&after={newest}", "&before=2", "&at=2026-01-01T00:00", "&at=2099-01-01T00:00")
+        paths = ("incentives/users/", f"{ONE}?id=nobody", *(f"{ONE}?id=asha{query}" for query in queries))
+        counts.append([len(statements(owner, url(path))) for path in paths])
+    assert counts[0] == counts[1] and max(counts[0]) <= 12
+
+
+def test_a_ledger_is_walked_to_its_beginning_and_back(himal, owner, url, monkeypatch, coins):
+    monkeypatch.setattr(Ledger, "per_page", 3)
+
+    def seen(page: str) -> list[str]:
+        return re.findall(r'<td data-label="What" class="i-wrap">(.*?)</td>', page)
+
+    def way(page: str, rel: str) -> str | None:
+        found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+        return found and html.unescape(found.group(1))
+
+    pages = [body(owner.get(url(f"{ONE}?id=asha")))]
+    while older := way(pages[-1], "next"):
+        pages.append(body(owner.get(url(f"{ONE}{older}"))))
+    entries = list(Transfer.objects.filter(wallet__user_id="asha").order_by("-seq"))
+    assert len(pages) > 2 and [len(seen(page)) for page in pages[:-1]] == [3] * (len(pages) - 1)
+    told = [cause for page in pages for cause in seen(page)]
+    assert len(told) == len(entries)
+    assert all(f"<code>{entry.cause}</code>" in cause for entry, cause in zip(entries, told, strict=True))
+    for number in range(len(pages) - 1, 0, -1):
+        back = body(owner.get(url(f"{ONE}{way(pages[number], 'prev')}")))
+        assert seen(back) == seen(pages[number - 1])
+    assert way(pages[0], "prev") is None
+    for wrong in ("trf_0", "9" * 30, "-1", "²"):
+        assert seen(body(owner.get(url(f"{ONE}?id=asha&after={wrong}")))) == seen(pages[0])

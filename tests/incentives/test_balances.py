@@ -128,7 +128,7 @@ def test_explaining_a_page_costs_the_same_at_ten_entries_and_at_fifty(himal):
     few = cost()
     for _ in range(20):
         did(himal)
-    assert cost() <= few <= 14
+    assert cost() <= few <= 6
 
 
 # --- as of ----------------------------------------------------------------------------------------------------------
