@@ -3,7 +3,6 @@
 PORT ?= 8000
 BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTHON := .venv/bin/python
-JOBS ?= 2
 export PORT
 
 .PHONY: run test test-faults test-scale-out test-clients check bench install clean
@@ -11,14 +10,15 @@ export PORT
 run: install .env
 	@exec $(PYTHON) manage.py up
 
-# Neighbours stay with one worker, who shares what they share; who has nothing left takes from the other's end.
+# Neighbours stay with one worker, who shares what they share; who has nothing left takes from another's end. Three for two
+# processors: one of them mostly waits, for processes that it has started.
 test: install
-	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal -rsR $(ARGS)
+	@$(PYTHON) -m pytest -n $(or $(JOBS),3) --dist worksteal -rsR $(ARGS)
 
 # Needs redis-server, rabbitmq-server and nodejs; what is missing is skipped, and said. See docs/faults.md. And production as
 # docs/operate.md has it: systemd's units, and a database that comes back to a moment.
 test-faults: install
-	@$(PYTHON) -m pytest -n $(JOBS) --dist loadgroup -rs tests/faults/webhooks tests/faults/operations $(ARGS)
+	@$(PYTHON) -m pytest -n $(or $(JOBS),2) --dist loadgroup -rs tests/faults/webhooks tests/faults/operations $(ARGS)
 
 # Clients generated from the description run a programme against a product, and so do the acceptance programs. Needs nodejs and npm; what is
 # missing is skipped, and said.
