@@ -33,6 +33,8 @@ class Merchant(PatientClient):
         self.redemptions: dict[str, list[dict]] = defaultdict(list)
         self.activities: dict[str, list[str]] = defaultdict(list)
         """user -> the ids of what was recorded"""
+        # an endpoint is told what is dispatched once it is there, and the demo merchant has only just been made
+        self.until_dispatched()
         endpoint = self.post(
             "/webhooks", {"url": f"http://127.0.0.1:{receiver_port}/hooks", "events": ["*"]}, once="hook"
         )
@@ -141,14 +143,18 @@ class Merchant(PatientClient):
         ]
         return said + self.check_webhooks()
 
+    def until_dispatched(self) -> None:
+        waiting = "SELECT count(*) FROM events_event WHERE dispatched_at IS NULL"
+        rows = self.stack.primary.rows
+        until(lambda: rows(waiting) == [(0,)], "every event is dispatched", stretched(PATIENCE))
+
     def check_webhooks(self) -> list[str]:
         app = self.stack.primary.rows("SELECT app_id FROM referrals_campaign WHERE id = %s", [self.campaign])[0][0]
         # what happened before the endpoint was there, in the making of the demo merchant, is not for it
         since = "SELECT min(created_at) FROM webhooks_webhookendpoint WHERE app_id = %s"
         events = f"SELECT id FROM events_event WHERE app_id = %s AND recorded_at > ({since})"
         rows = self.stack.primary.rows
-        waiting = "SELECT count(*) FROM events_event WHERE dispatched_at IS NULL"
-        until(lambda: rows(waiting) == [(0,)], "every event is dispatched", stretched(PATIENCE))
+        self.until_dispatched()
         wanted = {id for (id,) in rows(events, [app, app])}
         truth = self.stack.folder / "truth.jsonl"
         until(
